@@ -1,0 +1,20 @@
+namespace Pannus.Controller;
+
+/// <summary>
+/// A process none of whose threads can run user code. Valid only inside the call it was handed to, and only on that
+/// call's thread. Its members allocate nothing.
+/// </summary>
+public interface IHeldProcess
+{
+    /// <summary>Number of threads held.</summary>
+    int ThreadCount { get; }
+
+    /// <summary>One of the threads held; <paramref name="index"/> is below <see cref="ThreadCount"/>.</summary>
+    HeldThread GetThread(int index);
+
+    /// <summary>Reads memory; returns the number of bytes read.</summary>
+    int Read(ulong address, Span<byte> buffer);
+
+    /// <summary>Writes memory, also over read-only code; returns the number of bytes written.</summary>
+    int Write(ulong address, ReadOnlySpan<byte> data);
+}

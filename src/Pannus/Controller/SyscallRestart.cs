@@ -1,0 +1,44 @@
+using Pannus.Interop;
+using Pannus.Target;
+
+namespace Pannus.Controller;
+
+/// <summary>
+/// Syscalls that fail with EINTR after any stop, because the kernel does not restart them (signal(7), "Interruption of
+/// system calls"). The program must not notice us, so such a call is issued again: the program counter goes back to the
+/// syscall instruction with the call's number in rax.
+/// </summary>
+/// <remarks>
+/// Done only when the stop was our own and no signal waits to be handled; otherwise the EINTR may be the signal's, and
+/// the program may rely on seeing it. A signal that arrives between that look and the call itself finds the program
+/// where it would be had the signal come just before the call. A relative timeout starts anew.
+/// </remarks>
+internal static class SyscallRestart
+{
+    // asm/unistd_64.h: read, accept, recvfrom, recvmsg, sendto, sendmsg, connect, semop, rt_sigtimedwait, io_getevents,
+    // semtimedop, epoll_wait, epoll_pwait, accept4, recvmmsg, sendmmsg, io_pgetevents, epoll_pwait2. The socket calls
+    // and read are here for sockets with SO_RCVTIMEO or SO_SNDTIMEO and for inotify.
+    private static ReadOnlySpan<ushort> NotRestarted =>
+        [0, 43, 44, 45, 46, 47, 65, 128, 208, 220, 232, 281, 288, 299, 307, 333, 441];
+
+    /// <summary>Registers that issue the interrupted call again, or null when there is nothing to mend.</summary>
+    public static X64Registers? Rewind(int tid, WaitStatus stop, in X64Registers registers)
+    {
+        if (!stop.IsEventStop || !registers.InSyscall || (long)registers.Rax != -Errno.EINTR) return null;
+        if (registers.Cs == X64Registers.User32Cs || !IsNotRestarted(registers.OrigRax)) return null;
+        if (ProcessStatus.TryRead(tid) is not { DeliverableSignals: 0 }) return null;
+
+        X64Registers rewound = registers;
+        rewound.Rax = registers.OrigRax;
+        rewound.OrigRax = ulong.MaxValue;
+        rewound.Rip -= 2;
+        return rewound;
+    }
+
+    private static bool IsNotRestarted(ulong number)
+    {
+        foreach (ushort candidate in NotRestarted)
+            if (candidate == number) return true;
+        return false;
+    }
+}

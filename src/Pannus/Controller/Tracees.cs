@@ -1,0 +1,231 @@
+using System.Diagnostics;
+using Pannus.Interop;
+using Pannus.Target;
+
+namespace Pannus.Controller;
+
+/// <summary>
+/// The threads of one process under ptrace, from seize to detach. All calls come from one thread. Everything that
+/// allocates happens in <see cref="SeizeAll"/>, while the target runs.
+/// </summary>
+/// <remarks>
+/// Why no thread can be missed: threads are seized in passes over /proc/PID/task with PTRACE_O_TRACECLONE, until two
+/// passes find nothing new. A thread that neither pass listed was born of a thread that was seized already, so the
+/// kernel attached it at birth, and its parent reports PTRACE_EVENT_CLONE, which is a stop that we see while we wait
+/// for the parent. Two passes and not one, because the kernel ends a listing early when a thread in it exits.
+/// Threads that sleep are stopped first and let go last, which costs them nothing; those that run are held only for what
+/// has to happen while everything is still. So the time they are held does not grow with the number of sleepers.
+/// </remarks>
+internal sealed class Tracees : IHeldProcess
+{
+    private enum State : byte { Running, Stopped, Gone }
+
+    private readonly TargetProcess _target;
+    private readonly int _tracerId;
+    private readonly HashSet<int> _known = [];
+    private int[] _ids = new int[64];
+    private State[] _states = new State[64];
+    private WaitStatus[] _stops = new WaitStatus[64];
+    private X64Registers[] _registers = new X64Registers[64];
+    private bool[] _isAsleep = new bool[64];
+    private int[] _held = new int[64];
+    private int _count;
+    private long _heldSince, _releasedAt;
+
+    public Tracees(TargetProcess target)
+    {
+        _target = target;
+        _tracerId = (int)Syscall.Call(Syscall.Gettid);
+    }
+
+    public int ThreadCount { get; private set; }
+
+    /// <summary>How long the threads that were running were held; all of them when none was.</summary>
+    public TimeSpan Pause => Stopwatch.GetElapsedTime(_heldSince, _releasedAt);
+
+    public HeldThread GetThread(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)ThreadCount, nameof(index));
+        int i = _held[index];
+        ref readonly X64Registers r = ref _registers[i];
+        return new HeldThread(_ids[i], r.WillRestart ? r.Rip - 2 : r.Rip, r.Rsp, r.InSyscall);
+    }
+
+    public int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
+
+    public int Write(ulong address, ReadOnlySpan<byte> data) => _target.WritableMemory.Write(address, data);
+
+    /// <summary>Seizes every thread without stopping any.</summary>
+    public void SeizeAll()
+    {
+        for (int quiet = 0; quiet < 2;)
+        {
+            int before = _known.Count;
+            foreach (int tid in ProcFile.ThreadIds(_target.Id))
+                if (!_known.Contains(tid)) Seize(tid);
+            quiet = _known.Count == before ? quiet + 1 : 0;
+        }
+        if (_count == 0) throw new PatchException(PatchErrorId.TargetNotFound, $"{_target.DisplayName} has exited.");
+        // Room for threads that are born between here and the stop.
+        Grow(_count * 2 + 64);
+    }
+
+    /// <summary>Stops every thread; false when time ran out first.</summary>
+    public bool StopAll(long deadline)
+    {
+        _heldSince = Stopwatch.GetTimestamp();
+        bool hasRunning = false;
+        for (int i = 0; i < _count; i++) hasRunning |= !_isAsleep[i];
+        if (!Stop(asleep: true, deadline)) return false;
+        if (hasRunning) _heldSince = Stopwatch.GetTimestamp();
+        if (!Stop(asleep: false, deadline)) return false;
+
+        ThreadCount = 0;
+        for (int i = 0; i < _count; i++)
+            if (_states[i] == State.Stopped) _held[ThreadCount++] = i;
+        return true;
+    }
+
+    /// <summary>Lets every stopped thread go. One that did not stop is let go when the tracer thread ends.</summary>
+    public void DetachAll()
+    {
+        for (int i = 0; i < _count; i++)
+            if (_states[i] == State.Stopped && !_isAsleep[i]) Detach(i);
+        _releasedAt = Stopwatch.GetTimestamp();
+        bool hadRunning = false;
+        for (int i = 0; i < _count; i++)
+        {
+            hadRunning |= !_isAsleep[i];
+            if (_states[i] == State.Stopped) Detach(i);
+        }
+        if (!hadRunning) _releasedAt = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>Describes the first thread that has not stopped, for a message.</summary>
+    public string DescribeUnstopped()
+    {
+        for (int i = 0; i < _count; i++)
+        {
+            if (_states[i] != State.Running) continue;
+            string what = ProcessStatus.TryRead(_ids[i])?.State switch
+            {
+                'D' => "in an uninterruptible wait in the kernel (vfork, or disk or network file system I/O)",
+                { } state => $"in state {state}",
+                null => "gone meanwhile",
+            };
+            return $"thread {_ids[i]} is {what}";
+        }
+        return "its threads come and go too fast";
+    }
+
+    /// <summary>Runs every path of a stop once on a thread id that can't exist, so that none runs first in earnest.</summary>
+    public static void Rehearse(TargetProcess target)
+    {
+        var none = new Tracees(target);
+        none.Grow(8);
+        const int noThread = int.MaxValue;
+        none.Add(noThread);
+        none.StopAll(0);
+        none._states[0] = State.Running;
+        none.WaitForStop(0, 0);
+        none._states[0] = State.Stopped;
+        none.ThreadCount = 1;
+        _ = none.GetThread(0);
+        _ = none.Read(target.Executable.Start, stackalloc byte[8]);
+        none.RestartInterruptedCall(0);
+        none.DetachAll();
+        _ = none.Pause;
+    }
+
+    private void Seize(int tid)
+    {
+        long result = Ptrace.Seize(tid, Ptrace.OptionTraceClone);
+        if (result == 0)
+        {
+            Add(tid, IsAsleep(tid));
+            return;
+        }
+        if (result == -Errno.ESRCH) return;
+
+        // EPERM: a dead thread, one that the kernel attached to us at birth, another tracer's, or not allowed.
+        ProcessStatus? status = ProcessStatus.TryRead(tid);
+        if (status is null or { State: 'Z' or 'X' }) return;
+        if (status.TracerId == _tracerId) Add(tid);
+        else throw TargetAccess.WhyTraced(_target.DisplayName, status.TracerId)
+            ?? TargetAccess.Denied(_target.Id, status, result);
+    }
+
+    private void Add(int tid, bool isAsleep = false)
+    {
+        if (!_known.Add(tid)) return;
+        if (_count == _ids.Length) Grow(_count * 2);
+        _ids[_count] = tid;
+        _isAsleep[_count] = isAsleep;
+        _states[_count++] = State.Running;
+    }
+
+    // Only a guess, and it may be: a thread that has woken since is stopped all the same, only a little too early.
+    private static bool IsAsleep(int tid) =>
+        ProcFile.TryRead($"/proc/{tid}/stat") is { } stat && stat[(stat.LastIndexOf(')') + 2)..].StartsWith('S');
+
+    private void Grow(int capacity)
+    {
+        if (capacity <= _ids.Length) return;
+        Array.Resize(ref _ids, capacity);
+        Array.Resize(ref _states, capacity);
+        Array.Resize(ref _stops, capacity);
+        Array.Resize(ref _registers, capacity);
+        Array.Resize(ref _isAsleep, capacity);
+        Array.Resize(ref _held, capacity);
+        _known.EnsureCapacity(capacity);
+    }
+
+    private bool Stop(bool asleep, long deadline)
+    {
+        for (int i = 0; i < _count; i++)
+        {
+            if (_states[i] == State.Running && _isAsleep[i] == asleep && Ptrace.Interrupt(_ids[i]) == -Errno.ESRCH)
+                _states[i] = State.Gone;
+        }
+        // The list grows while we go through it when a thread turns out to have made another.
+        for (int i = 0; i < _count; i++)
+            if (_states[i] == State.Running && _isAsleep[i] == asleep && !WaitForStop(i, deadline)) return false;
+        return true;
+    }
+
+    private bool WaitForStop(int i, long deadline)
+    {
+        for (int round = 0; ; round++)
+        {
+            long result = WaitStatus.Wait(_ids[i], WaitStatus.NoHang, out WaitStatus status);
+            if (result != 0)
+            {
+                bool isStopped = result == _ids[i] && status.IsStopped;
+                _stops[i] = status;
+                if (isStopped && status.Event == Ptrace.EventClone) AddNewborn(_ids[i]);
+                _states[i] = isStopped && Ptrace.GetRegisters(_ids[i], out _registers[i]) == 0 ? State.Stopped : State.Gone;
+                return true;
+            }
+            if (Stopwatch.GetTimestamp() > deadline) return false;
+            Backoff.Spin(round);
+        }
+    }
+
+    private void AddNewborn(int parent)
+    {
+        if (Ptrace.GetEventMessage(parent, out ulong child) == 0) Add((int)child);
+    }
+
+    private void Detach(int i)
+    {
+        RestartInterruptedCall(i);
+        _ = Ptrace.Detach(_ids[i], _stops[i].PendingSignal);
+        _states[i] = State.Running;
+    }
+
+    private void RestartInterruptedCall(int i)
+    {
+        if (SyscallRestart.Rewind(_ids[i], _stops[i], _registers[i]) is { } rewound)
+            _ = Ptrace.SetRegisters(_ids[i], rewound);
+    }
+}

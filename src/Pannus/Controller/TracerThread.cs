@@ -1,0 +1,34 @@
+using System.Runtime.ExceptionServices;
+
+namespace Pannus.Controller;
+
+/// <summary>
+/// Runs one piece of work on an OS thread of its own and ends that thread. ptrace binds a tracee to the thread that
+/// seized it, and the end of that thread detaches whatever is still seized, also threads that never stopped and that
+/// PTRACE_DETACH therefore cannot reach (ptrace(2), "Death of the tracer").
+/// </summary>
+internal static class TracerThread
+{
+    private const int StackSize = 256 * 1024;
+
+    /// <summary>Runs <paramref name="work"/> and returns when the thread has ended; its exception is rethrown here.</summary>
+    public static void Run(string name, Action work)
+    {
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                work();
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        }, StackSize)
+        { IsBackground = true, Name = name };
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+    }
+}

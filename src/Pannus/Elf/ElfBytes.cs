@@ -1,0 +1,86 @@
+using System.Buffers.Binary;
+using System.IO.MemoryMappedFiles;
+
+namespace Pannus.Elf;
+
+/// <summary>
+/// The bytes of an ELF file, or of a module copied from a process. Every access is checked: whatever the file says, it
+/// reads nothing outside and says which file was wrong.
+/// </summary>
+internal sealed unsafe class ElfBytes : IDisposable
+{
+    private readonly byte* _start;
+    private readonly object _owner;
+    private bool _isDisposed;
+
+    private ElfBytes(byte* start, ulong length, object owner, string name)
+    {
+        _start = start;
+        Length = length;
+        _owner = owner;
+        Name = name;
+    }
+
+    /// <summary>Name for messages.</summary>
+    public string Name { get; }
+
+    public ulong Length { get; }
+
+    /// <summary>Maps a file: nothing is copied, and only what is looked at is read.</summary>
+    public static ElfBytes Map(string path, string name)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+            if (stream.Length == 0) return FromArray([], name);
+            using var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, true);
+            MemoryMappedViewAccessor view = file.CreateViewAccessor(0, stream.Length, MemoryMappedFileAccess.Read);
+            byte* start = null;
+            view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+            return new ElfBytes(start, (ulong)stream.Length, view, name);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: no such file.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: {e.Message}", e);
+        }
+    }
+
+    public static ElfBytes FromArray(byte[] data, string name)
+    {
+        byte[] pinned = GC.AllocateUninitializedArray<byte>(data.Length, pinned: true);
+        data.CopyTo(pinned, 0);
+        fixed (byte* start = pinned) return new ElfBytes(start, (ulong)data.Length, pinned, name);
+    }
+
+    public bool Holds(ulong offset, ulong length) => offset <= Length && length <= Length - offset;
+
+    /// <summary>A stretch of the bytes. Error: <see cref="PatchErrorId.PatchFileInvalid"/> when it isn't all there.</summary>
+    public ReadOnlySpan<byte> Slice(ulong offset, ulong length, string what)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (!Holds(offset, length) || length > int.MaxValue)
+            throw Invalid($"{what} at offset 0x{offset:x}, {length} bytes, lies beyond the end of the file ({Length} bytes)");
+        return new ReadOnlySpan<byte>(_start + offset, (int)length);
+    }
+
+    public ushort Half(ulong offset) => BinaryPrimitives.ReadUInt16LittleEndian(Slice(offset, 2, "a header"));
+
+    public uint Word(ulong offset) => BinaryPrimitives.ReadUInt32LittleEndian(Slice(offset, 4, "a header"));
+
+    public ulong Xword(ulong offset) => BinaryPrimitives.ReadUInt64LittleEndian(Slice(offset, 8, "a header"));
+
+    public PatchException Invalid(string what) => new(PatchErrorId.PatchFileInvalid, $"{Name}: {what}.");
+
+    public void Dispose()
+    {
+        if (_isDisposed) return;
+        _isDisposed = true;
+        if (_owner is not MemoryMappedViewAccessor view) return;
+        view.SafeMemoryMappedViewHandle.ReleasePointer();
+        view.Dispose();
+    }
+}

@@ -1,0 +1,171 @@
+using System.Buffers.Binary;
+using System.Collections;
+
+namespace Pannus.Elf;
+
+/// <summary>A symbol table, read where it lies: no object and no string is made for a symbol that nobody asks for.</summary>
+public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
+{
+    private readonly ElfImage _image;
+    private readonly ulong _offset, _stringsOffset, _stringsSize;
+    private readonly bool _is64;
+    private readonly SymbolVersions? _versions;
+
+    internal ElfSymbolTable(ElfImage image, ulong offset, int count, ulong stringsOffset, ulong stringsSize, bool is64, SymbolVersions? versions)
+    {
+        _image = image;
+        _offset = offset;
+        Count = count;
+        _stringsOffset = stringsOffset;
+        _stringsSize = stringsSize;
+        _is64 = is64;
+        _versions = versions;
+    }
+
+    /// <summary>Number of symbols, the null symbol included.</summary>
+    public int Count { get; }
+
+    /// <inheritdoc/>
+    public ElfSymbol this[int index]
+    {
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
+            int size = _is64 ? 24 : 16;
+            return Decode(_image.FileSlice(_offset + (ulong)index * (ulong)size, (ulong)size, "a symbol"), index);
+        }
+    }
+
+    internal static ElfSymbolTable Empty(ElfImage image) => new(image, 0, 0, 0, 0, true, null);
+
+    /// <summary>
+    /// The symbols whose names are wanted, in one pass, each with its source file if it is local and that is known.
+    /// </summary>
+    internal List<(ElfSymbol Symbol, string File)> Find(Utf8NamePredicate isWanted)
+    {
+        List<(ElfSymbol, string)> found = [];
+        uint? file = null;
+        if (Count == 0) return found;
+        int size = _is64 ? 24 : 16;
+        ReadOnlySpan<byte> table = _image.FileSlice(_offset, (ulong)Count * (ulong)size, "the symbol table"), strings = Strings;
+        for (int i = 1; i < Count; i++)
+        {
+            ReadOnlySpan<byte> entry = table.Slice(i * size, size);
+            uint name = BinaryPrimitives.ReadUInt32LittleEndian(entry);
+            byte info = entry[_is64 ? 4 : 12];
+            // The local symbols of a source file follow its STT_FILE (gABI, "Symbol Table").
+            if ((info & 0xf) == (int)ElfSymbolType.File) file = name;
+            if (name >= (uint)strings.Length || !isWanted(ElfImage.TextBytes(strings, name))) continue;
+            bool isLocal = info >> 4 == (int)ElfSymbolBinding.Local;
+            found.Add((Decode(entry, i), isLocal && file is { } at ? ElfImage.Text(strings, at) : ""));
+        }
+        return found;
+    }
+
+    internal string NameAt(uint offset) => ElfImage.Text(Strings, offset);
+
+    internal string VersionOf(int index, out bool isDefault)
+    {
+        isDefault = true;
+        return _versions?.Of(index, out isDefault) ?? "";
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<ElfSymbol> GetEnumerator()
+    {
+        for (int i = 0; i < Count; i++) yield return this[i];
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private ReadOnlySpan<byte> Strings => _image.FileSlice(_stringsOffset, _stringsSize, "symbol names");
+
+    private ElfSymbol Decode(ReadOnlySpan<byte> e, int index) => _is64
+        ? new ElfSymbol(this, index, BinaryPrimitives.ReadUInt32LittleEndian(e), BinaryPrimitives.ReadUInt64LittleEndian(e[8..]),
+            BinaryPrimitives.ReadUInt64LittleEndian(e[16..]), e[4], e[5], BinaryPrimitives.ReadUInt16LittleEndian(e[6..]))
+        : new ElfSymbol(this, index, BinaryPrimitives.ReadUInt32LittleEndian(e), BinaryPrimitives.ReadUInt32LittleEndian(e[4..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(e[8..]), e[12], e[13], BinaryPrimitives.ReadUInt16LittleEndian(e[14..]));
+}
+
+/// <summary>Whether a name, in UTF-8 without NUL, is wanted.</summary>
+internal delegate bool Utf8NamePredicate(ReadOnlySpan<byte> name);
+
+/// <summary>A symbol (gABI, "Symbol Table").</summary>
+public readonly struct ElfSymbol
+{
+    private const ushort Undefined = 0, Absolute = 0xfff1, Common = 0xfff2;
+
+    private readonly ElfSymbolTable _table;
+    private readonly uint _name;
+    private readonly byte _info, _other;
+
+    internal ElfSymbol(ElfSymbolTable table, int index, uint name, ulong value, ulong size, byte info, byte other, ushort section)
+    {
+        (_table, Index, _name, Value, Size, _info, _other, SectionIndex) = (table, index, name, value, size, info, other, section);
+    }
+
+    /// <summary>Index in its table.</summary>
+    public int Index { get; }
+
+    /// <summary>Virtual address, or offset in its section (objects) or in the TLS block.</summary>
+    public ulong Value { get; }
+
+    /// <summary>Size in bytes; 0 when not known.</summary>
+    public ulong Size { get; }
+
+    /// <summary>st_shndx.</summary>
+    public ushort SectionIndex { get; }
+
+    /// <summary>Kind.</summary>
+    public ElfSymbolType Type => (ElfSymbolType)(_info & 0xf);
+
+    /// <summary>Binding.</summary>
+    public ElfSymbolBinding Binding => (ElfSymbolBinding)(_info >> 4);
+
+    /// <summary>Whether it is STV_HIDDEN or STV_INTERNAL.</summary>
+    public bool IsHidden => (_other & 3) is 1 or 2;
+
+    /// <summary>Name without version.</summary>
+    public string Name => _table is null ? "" : _table.NameAt(_name);
+
+    /// <summary>Version that it has or asks for; empty when there is none.</summary>
+    public string Version => _table is null ? "" : _table.VersionOf(Index, out _);
+
+    /// <summary>Whether its version is the one that a reference without a version means (<c>@@</c>).</summary>
+    public bool IsDefaultVersion
+    {
+        get
+        {
+            bool isDefault = true;
+            _ = _table?.VersionOf(Index, out isDefault);
+            return isDefault;
+        }
+    }
+
+    /// <summary>Whether it is defined here.</summary>
+    public bool IsDefined => SectionIndex != Undefined;
+
+    /// <summary>SHN_ABS: the value is no address.</summary>
+    public bool IsAbsolute => SectionIndex == Absolute;
+
+    /// <summary>SHN_COMMON: room that is yet to be allocated; the value is its alignment.</summary>
+    public bool IsCommon => SectionIndex == Common;
+
+    /// <summary>STB_LOCAL.</summary>
+    public bool IsLocal => Binding == ElfSymbolBinding.Local;
+
+    /// <summary>STB_WEAK.</summary>
+    public bool IsWeak => Binding == ElfSymbolBinding.Weak;
+
+    /// <summary>STT_FUNC or STT_GNU_IFUNC.</summary>
+    public bool IsFunction => Type is ElfSymbolType.Function or ElfSymbolType.IndirectFunction;
+
+    /// <summary>STT_GNU_IFUNC.</summary>
+    public bool IsIndirect => Type == ElfSymbolType.IndirectFunction;
+
+    /// <summary>STT_TLS.</summary>
+    public bool IsThreadLocal => Type == ElfSymbolType.ThreadLocal;
+
+    /// <summary>Whether it names something in memory, and not a section or a source file.</summary>
+    public bool IsEntity => Type is not (ElfSymbolType.Section or ElfSymbolType.File);
+}

@@ -1,0 +1,227 @@
+using System.Buffers.Binary;
+using Pannus.Elf;
+using Pannus.Target;
+
+namespace Pannus.Loader;
+
+/// <summary>
+/// An object (ET_REL) as a patch, laid out as a linker would: sections of equal rights together, room for common symbols, a
+/// GOT for what is reached through one, and a PLT for calls that may have to go further than 2 GiB.
+/// </summary>
+internal sealed class ObjectLayout
+{
+    private const ulong PageSize = 4096, PltEntrySize = 16, PointerSize = 8;
+    private static readonly MemoryAccess[] s_order =
+        [MemoryAccess.Read, MemoryAccess.Read | MemoryAccess.Execute, MemoryAccess.Read | MemoryAccess.Write];
+
+    private readonly PatchFile _patch;
+    private readonly ElfImage _elf;
+    private readonly Dictionary<int, ulong> _sectionAt = [];
+    private readonly Dictionary<int, ulong> _commonAt = [];
+    private readonly Dictionary<int, ImageSymbol> _symbols = [];
+    private readonly Dictionary<int, ulong> _gotSlots = [], _tlsSlots = [], _tlsGdSlots = [], _pltEntries = [];
+    private readonly List<ImageSegment> _segments = [];
+    private readonly List<ImageRelocation> _relocations = [];
+    private ulong _got, _plt;
+    private byte[] _content = [];
+
+    private ObjectLayout(PatchFile patch)
+    {
+        _patch = patch;
+        _elf = patch.Image;
+    }
+
+    /// <summary>Lays out an object. Errors as of <see cref="PatchImageReader.Read"/>.</summary>
+    public static PatchImage Read(PatchFile patch) => new ObjectLayout(patch).Read();
+
+    private PatchImage Read()
+    {
+        if (!_elf.HasSymbolTable) throw PatchImageReader.Invalid(_patch, "an object without a symbol table");
+        SectionHeader[] sections = [.. _elf.Sections.Where(s => s.Flags.HasFlag(SectionFlags.Alloc) && s.Size > 0)];
+        CheckSections(sections);
+        (SectionHeader Section, ElfRelocation Relocation)[] relocations = [.. AllRelocations()];
+        CountSlots(relocations);
+        Place(sections);
+        foreach (ElfSymbol s in _elf.SymbolTable) _symbols[s.Index] = Symbol(s);
+        foreach (SectionHeader s in sections)
+            if (s.Type != SectionType.NoBits) _elf.SectionData(s).CopyTo(_content.AsSpan((int)_sectionAt[s.Index]));
+        foreach ((SectionHeader section, ElfRelocation r) in relocations) AddRelocation(_sectionAt[section.Index], r);
+        FillTables();
+        return new PatchImage
+        {
+            Name = _patch.Path,
+            Content = _content,
+            Segments = _segments,
+            Relocations = _relocations,
+            Defined = Defined(),
+            FirstAddress = 0,
+            Alignment = Math.Max(PageSize, sections.Select(s => s.Alignment).Append(1ul).Max()),
+        };
+    }
+
+    private void CheckSections(SectionHeader[] sections)
+    {
+        ulong total = 0;
+        foreach (SectionHeader s in sections)
+        {
+            if (s.Flags.HasFlag(SectionFlags.Tls)) throw PatchImageReader.OwnThreadLocals(_patch);
+            if (s.Flags.HasFlag(SectionFlags.Write | SectionFlags.ExecInstr))
+                throw PatchImageReader.Invalid(_patch, $"section {s.Name} is both writable and executable");
+            if (s.Alignment > PageSize || (s.Alignment & (s.Alignment - 1)) != 0)
+                throw PatchImageReader.Invalid(_patch, $"section {s.Name} has an impossible alignment");
+            if (s.Type is SectionType.InitArray or SectionType.PreinitArray || s.Name is ".ctors" or ".init")
+            {
+                throw new PatchException(PatchErrorId.ConstructorUnsupported,
+                    $"{_patch.Path} has constructors ({s.Name}), and Pannus runs none: initialise with constants, or on the first call.");
+            }
+            total += s.Size + s.Alignment;
+            if (s.Size > PatchImageReader.LargestImage || total > PatchImageReader.LargestImage)
+                throw PatchImageReader.Invalid(_patch, $"section {s.Name} has an impossible size");
+        }
+    }
+
+    private IEnumerable<(SectionHeader, ElfRelocation)> AllRelocations()
+    {
+        foreach (SectionHeader table in _elf.Sections)
+        {
+            if (table.Type is not (SectionType.Rela or SectionType.Rel) || table.Info >= _elf.Sections.Count) continue;
+            SectionHeader section = _elf.Sections[(int)table.Info];
+            if (!section.Flags.HasFlag(SectionFlags.Alloc) || section.Size == 0) continue;
+            foreach (ElfRelocation r in _elf.RelocationsOf(table))
+            {
+                if (r.SymbolIndex >= (uint)_elf.SymbolTable.Count || r.Offset >= section.Size)
+                    throw PatchImageReader.Invalid(_patch, $"a relocation of {section.Name} at 0x{r.Offset:x} that cannot be");
+                yield return (section, r);
+            }
+        }
+    }
+
+    private void CountSlots(IEnumerable<(SectionHeader, ElfRelocation Relocation)> relocations)
+    {
+        ulong next = 0;
+        foreach ((_, ElfRelocation r) in relocations)
+        {
+            int symbol = (int)r.SymbolIndex;
+            switch (r.Type)
+            {
+                case X64Relocation.GotPcRel or X64Relocation.GotPcRelX or X64Relocation.RexGotPcRelX:
+                    if (_gotSlots.TryAdd(symbol, next)) next += PointerSize;
+                    break;
+                case X64Relocation.GotTpOff:
+                    if (_tlsSlots.TryAdd(symbol, next)) next += PointerSize;
+                    break;
+                case X64Relocation.TlsGd:
+                    if (_tlsGdSlots.TryAdd(symbol, next)) next += 2 * PointerSize;
+                    break;
+                case X64Relocation.Plt32 or X64Relocation.Pc32 when !_elf.SymbolTable[symbol].IsDefined && MayCall(symbol, r.Type):
+                    if (!_pltEntries.TryAdd(symbol, (ulong)_pltEntries.Count * PltEntrySize)) break;
+                    if (_gotSlots.TryAdd(symbol, next)) next += PointerSize;
+                    break;
+            }
+        }
+        _got = next; // Its size until Place gives it an address.
+    }
+
+    // Only calls may go by a PLT; PC32 to an undefined symbol reads data.
+    private static bool MayCall(int symbol, uint type) => symbol != 0 && type == X64Relocation.Plt32;
+
+    private void Place(SectionHeader[] sections)
+    {
+        ulong gotSize = _got, at = 0;
+        foreach (MemoryAccess access in s_order)
+        {
+            ulong start = at;
+            foreach (SectionHeader s in sections.Where(s => Access(s) == access))
+            {
+                at = Align(at, Math.Max(s.Alignment, 1));
+                _sectionAt[s.Index] = at;
+                at += s.Size;
+            }
+            if (access.HasFlag(MemoryAccess.Execute)) (_plt, at) = (Align(at, PltEntrySize), Align(at, PltEntrySize) + (ulong)_pltEntries.Count * PltEntrySize);
+            else if (access == MemoryAccess.Read) (_got, at) = (Align(at, PointerSize), Align(at, PointerSize) + gotSize);
+            else at = PlaceCommon(at);
+            at = Align(at, PageSize);
+            if (at > start) _segments.Add(new ImageSegment(start, at - start, access));
+        }
+        if (at == 0 || at > PatchImageReader.LargestImage) throw PatchImageReader.Invalid(_patch, "nothing in it to load");
+        _content = new byte[at];
+    }
+
+    private ulong PlaceCommon(ulong at)
+    {
+        foreach (ElfSymbol s in _elf.SymbolTable.Where(s => s.IsCommon))
+        {
+            if (s.Value > PageSize || s.Size > PatchImageReader.LargestImage)
+                throw PatchImageReader.Invalid(_patch, $"{s.Name} has an impossible size");
+            at = Align(at, Math.Max(s.Value, 1));
+            _commonAt[s.Index] = at;
+            at += s.Size;
+        }
+        return at;
+    }
+
+    private void AddRelocation(ulong section, in ElfRelocation r)
+    {
+        int symbol = (int)r.SymbolIndex;
+        ulong offset = section + r.Offset;
+        if (r.Addend is not { } addend)
+            throw PatchImageReader.Invalid(_patch, "relocations without addends, which x86-64 does not have");
+        // A slot of the GOT or an entry of the PLT is an address in the patch itself.
+        ulong? inside = r.Type switch
+        {
+            X64Relocation.GotPcRel or X64Relocation.GotPcRelX or X64Relocation.RexGotPcRelX => _got + _gotSlots[symbol],
+            X64Relocation.GotTpOff => _got + _tlsSlots[symbol],
+            X64Relocation.TlsGd => _got + _tlsGdSlots[symbol],
+            X64Relocation.Plt32 when _pltEntries.TryGetValue(symbol, out ulong entry) => _plt + entry,
+            _ => null,
+        };
+        _relocations.Add(inside is { } address
+            ? new ImageRelocation(offset, X64Relocation.Pc32, Inside(address), addend)
+            : new ImageRelocation(offset, r.Type, symbol == 0 ? Inside(0) : _symbols[symbol], addend));
+    }
+
+    private void FillTables()
+    {
+        foreach ((int symbol, ulong slot) in _gotSlots)
+            _relocations.Add(new ImageRelocation(_got + slot, X64Relocation.GlobDat, _symbols[symbol], 0));
+        foreach ((int symbol, ulong slot) in _tlsSlots)
+            _relocations.Add(new ImageRelocation(_got + slot, X64Relocation.TpOff64, _symbols[symbol], 0));
+        foreach ((int symbol, ulong slot) in _tlsGdSlots)
+        {
+            _relocations.Add(new ImageRelocation(_got + slot, X64Relocation.DtpMod64, _symbols[symbol], 0));
+            _relocations.Add(new ImageRelocation(_got + slot + PointerSize, X64Relocation.DtpOff64, _symbols[symbol], 0));
+        }
+        foreach ((int symbol, ulong entry) in _pltEntries)
+        {
+            // endbr64; jmp [rip + slot]
+            ReadOnlySpan<byte> code = [0xf3, 0x0f, 0x1e, 0xfa, 0xff, 0x25];
+            Span<byte> place = _content.AsSpan((int)(_plt + entry), (int)PltEntrySize);
+            code.CopyTo(place);
+            BinaryPrimitives.WriteInt32LittleEndian(place[6..], (int)(_got + _gotSlots[symbol] - (_plt + entry + 10)));
+        }
+    }
+
+    private ImageSymbol Symbol(in ElfSymbol s)
+    {
+        bool isInSection = _sectionAt.TryGetValue(s.SectionIndex, out ulong section);
+        ulong value = s.IsCommon ? _commonAt[s.Index] : s.IsAbsolute ? s.Value : isInSection ? section + s.Value : 0;
+        return new ImageSymbol(s.Name, "", value, s.Size, s.IsDefined && (isInSection || s.IsCommon || s.IsAbsolute), s.IsAbsolute,
+            s.IsWeak, s.IsFunction, s.IsIndirect, s.IsThreadLocal);
+    }
+
+    private Dictionary<string, ImageSymbol> Defined()
+    {
+        Dictionary<string, ImageSymbol> defined = [];
+        foreach (ElfSymbol s in _elf.SymbolTable.OrderBy(s => s.IsLocal))
+            if (s.IsEntity && s.Name.Length > 0 && _symbols[s.Index].IsDefined) defined.TryAdd(s.Name, _symbols[s.Index]);
+        return defined;
+    }
+
+    private static ImageSymbol Inside(ulong offset) => new("", "", offset, 0, true, false, false, false, false, false);
+
+    private static MemoryAccess Access(SectionHeader s) => MemoryAccess.Read
+        | (s.Flags.HasFlag(SectionFlags.Write) ? MemoryAccess.Write : 0)
+        | (s.Flags.HasFlag(SectionFlags.ExecInstr) ? MemoryAccess.Execute : 0);
+
+    private static ulong Align(ulong value, ulong alignment) => (value + alignment - 1) & ~(alignment - 1);
+}

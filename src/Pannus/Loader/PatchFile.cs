@@ -1,0 +1,92 @@
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+using Pannus.Elf;
+using Pannus.Interop;
+
+namespace Pannus.Loader;
+
+/// <summary>A patch file: an x86-64 ELF shared library (ET_DYN) or object (ET_REL), read whole and checked.</summary>
+public sealed class PatchFile : IDisposable
+{
+    private const long LargestFile = 512L << 20;
+
+    private PatchFile(string path, string sha256, ElfImage image)
+    {
+        Path = path;
+        Sha256 = sha256;
+        Image = image;
+    }
+
+    /// <summary>Full path.</summary>
+    public string Path { get; }
+
+    /// <summary>Name without directory.</summary>
+    public string FileName => System.IO.Path.GetFileName(Path);
+
+    /// <summary>SHA-256 of the contents, lower-case hex.</summary>
+    public string Sha256 { get; }
+
+    /// <summary>The contents as ELF.</summary>
+    public ElfImage Image { get; }
+
+    /// <summary>
+    /// Reads a patch file. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>, <see cref="PatchErrorId.PatchFileInvalid"/>,
+    /// <see cref="PatchErrorId.ArchitectureMismatch"/>.
+    /// </summary>
+    public static PatchFile Open(string path)
+    {
+        string full = System.IO.Path.GetFullPath(path);
+        byte[] data = ReadAll(full);
+        ElfImage image = ElfImage.FromBytes(data, full);
+        try
+        {
+            Check(image, full);
+            return new PatchFile(full, Convert.ToHexString(SHA256.HashData(data)).ToLowerInvariant(), image);
+        }
+        catch
+        {
+            image.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Image.Dispose();
+
+    // Read and not mapped: what is checked and hashed is then what is loaded, whatever happens to the file meanwhile.
+    private static byte[] ReadAll(string path)
+    {
+        // O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
+        int descriptor = Syscall.Open(path, Syscall.ORdonly | Syscall.ONonblock);
+        if (descriptor < 0) throw new PatchException(PatchErrorId.PatchFileNotFound, $"{path}: {Errno.Text(-descriptor)}.");
+        using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        try
+        {
+            long length = RandomAccess.GetLength(handle);
+            if (length > LargestFile)
+                throw new PatchException(PatchErrorId.PatchFileInvalid, $"{path}: {length >> 20} MiB is too large for a patch.");
+            byte[] data = new byte[length];
+            int read = 0;
+            for (int count; read < data.Length && (count = RandomAccess.Read(handle, data.AsSpan(read), read)) > 0;) read += count;
+            return read == data.Length ? data : data[..read];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new PatchException(PatchErrorId.PatchFileInvalid, $"{path}: not a regular file that can be read ({e.Message}).", e);
+        }
+    }
+
+    private static void Check(ElfImage image, string path)
+    {
+        if (image.Machine != ElfMachine.X86_64 || image.Class != ElfClass.Elf64)
+        {
+            throw new PatchException(PatchErrorId.ArchitectureMismatch,
+                $"{path}: not an x86-64 file (ELF machine {(int)image.Machine}). Compile the patch for the target's architecture.");
+        }
+        if (image.Type is not (ElfType.Dyn or ElfType.Rel))
+        {
+            throw new PatchException(PatchErrorId.PatchFileInvalid,
+                $"{path}: an ELF file of type {image.Type}, and a patch is a shared library or an object. Compile it with -shared -fPIC.");
+        }
+    }
+}

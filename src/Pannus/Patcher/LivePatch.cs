@@ -1,0 +1,187 @@
+using Pannus.Controller;
+using Pannus.Loader;
+using Pannus.Patcher.Commands;
+using Pannus.Resolver;
+using Pannus.Target;
+
+namespace Pannus.Patcher;
+
+/// <summary>What to do to a target: a patch file, the commands that go with it, and how.</summary>
+public sealed record LivePatchRequest
+{
+    /// <summary>The patch file.</summary>
+    public required PatchFile Patch { get; init; }
+    /// <summary>What to overwrite.</summary>
+    public required PatchCommandSet Commands { get; init; }
+    /// <summary>Where to look for symbols of the target.</summary>
+    public ResolverOptions Symbols { get; init; } = new();
+    /// <summary>How to stop the target.</summary>
+    public WriteOptions Options { get; init; } = new();
+
+    /// <summary>The patch's own name, else its file name.</summary>
+    public string Name => Commands.Name.Length > 0 ? Commands.Name : Patch.FileName;
+}
+
+/// <summary>Everything that would be done to a target.</summary>
+public sealed record LivePatchPlan
+{
+    /// <summary>The patch's own name, else its file name.</summary>
+    public required string Patch { get; init; }
+    /// <summary>Whether all of it is in force already.</summary>
+    public required bool IsApplied { get; init; }
+    /// <summary>The writes, in the order of the commands.</summary>
+    public required IReadOnlyList<PlannedWrite> Writes { get; init; }
+    /// <summary>The outcome of a run that stops here.</summary>
+    public required LivePatchResult Result { get; init; }
+
+    internal PatchPlacement? Placement { get; init; }
+    internal IReadOnlyList<Island> Islands { get; init; } = [];
+}
+
+/// <summary>The whole pipe as one transaction: plan, load, stop, check, write, resume. All of a patch or none of it.</summary>
+public static class LivePatch
+{
+    /// <summary>
+    /// Plans a patch: every refusal that can be known without stopping the target. Touches nothing. Errors: all of
+    /// <see cref="PatchErrorId"/> but those of a stop.
+    /// </summary>
+    public static LivePatchPlan Plan(TargetProcess target, LivePatchRequest request)
+    {
+        ITargetBackend backend = Backends.Select(request.Options.Backend);
+        TargetAccess.CheckCanPatch(target);
+        PatchCommandSet commands = request.Commands;
+        string buildId = target.Executable.BuildId;
+        if (commands.BuildId.Length > 0 && commands.BuildId != buildId)
+        {
+            throw new PatchException(PatchErrorId.BuildIdMismatch,
+                $"{request.Name} is for build {commands.BuildId}, and {target.DisplayName} is build {(buildId.Length > 0 ? buildId : "(none)")}.");
+        }
+
+        var resolver = new SymbolResolver(target, request.Symbols);
+        IReadOnlyList<ResolvedSymbol> symbols = resolver.ResolveMany([.. commands.Commands.Select(c => c.Target)]);
+        PatchImage image = PatchImageReader.Read(request.Patch);
+        CheckSources(request, image);
+        var names = new PatchSymbols(target, resolver, commands.Aliases);
+
+        // The patch lies by the code that jumps to it; other modules reach it by islands.
+        int firstJump = commands.Commands.ToList().FindIndex(c => c.Kind == PatchCommandKind.Jump);
+        TargetModule home = firstJump < 0 ? target.Executable : ModuleOf(target, symbols[firstJump]);
+
+        foreach (PatchModule mounted in PatchLoader.GetMounted(target).Where(m => m.Name == MountName.Of(request.Patch)))
+        {
+            PatchPlacement there = PatchPlacement.At(mounted.Address, image, names);
+            IReadOnlyList<PlannedWrite> existing = Writes(target, commands, symbols, there, islands: null);
+            if (existing.Count > 0 && existing.All(w => w.IsDone)) return Describe(target, request, backend, existing, isApplied: true);
+        }
+
+        PatchPlacement placement = PatchPlacement.Near(home, target, image, names);
+        var islands = new IslandPlanner(target, placement);
+        IReadOnlyList<PlannedWrite> writes = Writes(target, commands, symbols, placement, islands);
+        _ = new WriteSet(writes); // Refuses overlaps.
+        return Describe(target, request, backend, writes, isApplied: false) with { Placement = placement, Islands = islands.Islands };
+    }
+
+    /// <summary>
+    /// Applies a patch. After any error the target is as it was. Errors: all of <see cref="PatchErrorId"/>.
+    /// <paramref name="verbose"/> is called on the caller's thread.
+    /// </summary>
+    public static LivePatchResult Apply(TargetProcess target, LivePatchRequest request, Action<string>? verbose = null,
+        CancellationToken cancellation = default)
+    {
+        ITargetBackend backend = Backends.Select(request.Options.Backend);
+        TimeSpan timeout = request.Options.Timeout;
+        using TargetLock hold = TargetLock.Take(target, timeout, cancellation);
+        target.Refresh();
+        LivePatchPlan plan = Plan(target, request);
+        foreach (PlannedWrite w in plan.Writes)
+            verbose?.Invoke($"{WriteSet.Describe(w)} at 0x{w.Address:x} in {w.Module}: {w.OldBytes} -> {w.NewBytes}"
+                + (w.Destination.Length > 0 ? $" ({w.Destination})" : ""));
+        if (plan.IsApplied) return plan.Result;
+
+        PatchPlacement placement = plan.Placement!;
+        TimeSpan loadPause = PatchLoader.Load(target, request.Patch, placement, plan.Islands, backend, timeout, cancellation);
+        verbose?.Invoke($"Mapped {placement.Image.Size >> 10} KiB at 0x{placement.Address:x}; one thread was taken for {Microseconds(loadPause)}.");
+        WriteResult written;
+        try
+        {
+            written = PatchTransaction.WriteLocked(target, plan.Writes, request.Options, verbose, cancellation);
+        }
+        catch
+        {
+            PatchLoader.Unload(target, PatchLoader.RequestOf(request.Patch, placement, plan.Islands), backend, timeout);
+            throw;
+        }
+        verbose?.Invoke($"Written at stop {written.Attempts}; all threads were held for {Microseconds(written.Pause)}.");
+        return plan.Result with
+        {
+            Status = LivePatchStatus.Applied,
+            LoadPause = loadPause,
+            Pause = written.Pause,
+            Attempts = written.Attempts,
+            Message = $"{plan.Writes.Count} writes in force; held for {Microseconds(written.Pause)}.",
+        };
+    }
+
+    private static string Microseconds(TimeSpan time) => $"{time.TotalMicroseconds:0} us";
+
+    private static void CheckSources(LivePatchRequest request, PatchImage image)
+    {
+        foreach (PatchCommand c in request.Commands.Commands)
+        {
+            if (c.Kind == PatchCommandKind.Variable || image.Defined.ContainsKey(c.Source)) continue;
+            throw new PatchException(PatchErrorId.SymbolNotFound,
+                $"{c.File}:{c.Line}: {request.Patch.Path} does not define {c.Source}. Is it static, or compiled away?");
+        }
+    }
+
+    private static List<PlannedWrite> Writes(TargetProcess target, PatchCommandSet commands,
+        IReadOnlyList<ResolvedSymbol> symbols, PatchPlacement placement, IslandPlanner? islands)
+    {
+        var planner = new WritePlanner(target);
+        List<PlannedWrite> writes = [];
+        for (int i = 0; i < symbols.Count; i++)
+        {
+            PatchCommand c = commands.Commands[i];
+            ulong destination = c.Kind == PatchCommandKind.Variable ? 0 : placement.Find(c.Source)
+                ?? throw new PatchException(PatchErrorId.CommandInvalid, $"{c.File}:{c.Line}: {c.Source} is thread-local, not an address.");
+            if (c.Kind == PatchCommandKind.Jump && islands is not null && !IsNear(symbols[i].Address, destination))
+                destination = islands.Reach(ModuleOf(target, symbols[i]), destination);
+            writes.Add(c.Kind switch
+            {
+                PatchCommandKind.Jump => planner.Jump(symbols[i], destination, c.Source),
+                PatchCommandKind.Variable => planner.Variable(symbols[i], c.Data),
+                _ => planner.Pointer(symbols[i], destination, c.Source),
+            });
+        }
+        return writes;
+    }
+
+    // A little less than a displacement reaches, as the jump is some bytes behind the function's address.
+    private static bool IsNear(ulong from, ulong to) => Math.Abs((long)(to - from)) < int.MaxValue - 64;
+
+    private static TargetModule ModuleOf(TargetProcess target, ResolvedSymbol symbol) =>
+        target.Modules.FirstOrDefault(m => symbol.Address >= m.Start && symbol.Address < m.End) ?? target.Executable;
+
+    private static LivePatchPlan Describe(TargetProcess target, LivePatchRequest request, ITargetBackend backend,
+        IReadOnlyList<PlannedWrite> writes, bool isApplied) => new()
+        {
+            Patch = request.Name,
+            IsApplied = isApplied,
+            Writes = writes,
+            Result = new LivePatchResult
+            {
+                Id = target.Id,
+                Name = target.Name,
+                Patch = request.Name,
+                Status = isApplied ? LivePatchStatus.AlreadyApplied : LivePatchStatus.Planned,
+                Jumps = writes.Count(w => w.Kind == PlannedWriteKind.Jump),
+                Variables = writes.Count(w => w.Kind == PlannedWriteKind.Variable),
+                Pointers = writes.Count(w => w.Kind == PlannedWriteKind.Pointer),
+                LoadPause = TimeSpan.Zero,
+                Pause = TimeSpan.Zero,
+                Attempts = 0,
+                Backend = backend.Kind,
+                Message = isApplied ? "In force already; nothing was touched." : $"{writes.Count} writes planned; nothing was touched.",
+            },
+        };
+}

@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using Pannus.Controller;
+using Pannus.Resolver;
+using Pannus.Target;
+
+namespace Pannus.Patcher;
+
+/// <summary>How a target is stopped and for how long it is tried.</summary>
+public sealed record WriteOptions
+{
+    /// <summary>Which backend; <see cref="BackendKind.Auto"/> picks.</summary>
+    public BackendKind Backend { get; init; } = BackendKind.Auto;
+    /// <summary>How long to try in all.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(3);
+    /// <summary>How long the target runs between two stops.</summary>
+    public TimeSpan RetryInterval { get; init; } = TimeSpan.FromMilliseconds(5);
+}
+
+/// <summary>What a write took.</summary>
+/// <param name="Pause">How long all threads were held in the stop that wrote.</param>
+/// <param name="Attempts">Number of stops.</param>
+public readonly record struct WriteResult(TimeSpan Pause, int Attempts);
+
+/// <summary>Stop, check, write, resume: again until nobody stands on the bytes, all of the writes or none of them.</summary>
+public static class PatchTransaction
+{
+    private enum Outcome { NotStopped, Busy, Failed, Written }
+
+    /// <summary>
+    /// Applies planned writes. Errors: <see cref="PatchErrorId.FunctionActive"/>, <see cref="PatchErrorId.StopTimeout"/>,
+    /// <see cref="PatchErrorId.TargetTraced"/>, <see cref="PatchErrorId.TargetNotFound"/>,
+    /// <see cref="PatchErrorId.MemoryInaccessible"/>, <see cref="PatchErrorId.Interrupted"/>.
+    /// </summary>
+    public static WriteResult Write(TargetProcess target, IReadOnlyList<PlannedWrite> writes, WriteOptions options,
+        Action<string>? verbose = null, CancellationToken cancellation = default)
+    {
+        using TargetLock hold = TargetLock.Take(target, options.Timeout, cancellation);
+        return WriteLocked(target, writes, options, verbose, cancellation);
+    }
+
+    internal static WriteResult WriteLocked(TargetProcess target, IReadOnlyList<PlannedWrite> writes, WriteOptions options,
+        Action<string>? verbose, CancellationToken cancellation)
+    {
+        var set = new WriteSet(writes);
+        if (set.IsEmpty) return default;
+        ITargetBackend backend = Backends.Select(options.Backend);
+
+        Outcome outcome = Outcome.NotStopped;
+        HeldThread inside = default;
+        PlannedWrite? failed = null;
+        Action<IHeldProcess> body = held =>
+        {
+            if (EntryCheck.FindInside(held, set.Guarded) is { } thread)
+            {
+                inside = thread;
+                outcome = Outcome.Busy;
+                return;
+            }
+            failed = set.Write(held);
+            outcome = failed is null ? Outcome.Written : Outcome.Failed;
+        };
+
+        long start = Stopwatch.GetTimestamp();
+        for (int attempt = 1; ; attempt++)
+        {
+            if (cancellation.IsCancellationRequested)
+                throw new PatchException(PatchErrorId.Interrupted, $"Interrupted. {target.DisplayName} is as it was.");
+            target.CheckStillThere();
+            TimeSpan left = options.Timeout - Stopwatch.GetElapsedTime(start);
+            TimeSpan pause = backend.WhileHeld(target, left > TimeSpan.Zero ? left : TimeSpan.Zero, body);
+            switch (outcome)
+            {
+                case Outcome.Written:
+                    return new WriteResult(pause, attempt);
+                case Outcome.Failed:
+                    throw Failure(target, failed!);
+                case Outcome.Busy when Stopwatch.GetElapsedTime(start) > options.Timeout:
+                    throw Active(target, inside, attempt, options.Timeout);
+                default:
+                    verbose?.Invoke($"Thread {inside.Id} is at 0x{inside.ProgramCounter:x}, inside; trying again.");
+                    cancellation.WaitHandle.WaitOne(options.RetryInterval);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Whether a thread is inside ranges right now, by a short stop of its own. Errors as of a write.</summary>
+    public static PatchSafety Check(TargetProcess target, IReadOnlyList<AddressRange> ranges, WriteOptions options,
+        CancellationToken cancellation = default)
+    {
+        AddressRange[] all = [.. ranges];
+        HeldThread? inside = null;
+        int threads = 0;
+        using TargetLock hold = TargetLock.Take(target, options.Timeout, cancellation);
+        _ = Backends.Select(options.Backend).WhileHeld(target, options.Timeout, held =>
+        {
+            threads = held.ThreadCount;
+            inside = EntryCheck.FindInside(held, all);
+        });
+        return Safety(target, threads, inside);
+    }
+
+    internal static PatchSafety Safety(TargetProcess target, int threads, HeldThread? inside) => new()
+    {
+        Id = target.Id,
+        Name = target.Name,
+        Threads = threads,
+        ThreadId = inside?.Id ?? 0,
+        ProgramCounter = inside?.ProgramCounter ?? 0,
+        Symbol = inside is { } thread ? SymbolAt.Describe(target, thread.ProgramCounter) : "",
+    };
+
+    internal static PatchException Failure(TargetProcess target, PlannedWrite write)
+    {
+        if (!target.IsAlive) return new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");
+        Span<byte> now = stackalloc byte[Math.Min(write.Old.Length, 64)];
+        bool isReadable = target.Memory.Read(write.Address, now) == now.Length;
+        string found = isReadable && !now.SequenceEqual(write.Old.AsSpan(0, now.Length))
+            ? "somebody else has changed the bytes since they were looked at. Try again"
+            : "the bytes could not be written. The kernel may restrict /proc/PID/mem, or the mapping is shared";
+        return new PatchException(PatchErrorId.MemoryInaccessible,
+            $"{WriteSet.Describe(write)} in {target.DisplayName} at 0x{write.Address:x}: {found}. The target is as it was.");
+    }
+
+    private static PatchException Active(TargetProcess target, HeldThread thread, int attempts, TimeSpan timeout) =>
+        new(PatchErrorId.FunctionActive,
+            $"Thread {thread.Id} of {target.DisplayName} was at {SymbolAt.Describe(target, thread.ProgramCounter)} "
+            + $"(0x{thread.ProgramCounter:x}), on bytes to be overwritten, at each of {attempts} stops in "
+            + $"{timeout.TotalSeconds:0.###} s. The target is as it was. Try again, or give a longer timeout.");
+}

@@ -1,0 +1,134 @@
+using System.Buffers.Binary;
+using Pannus.Resolver;
+using Pannus.Target;
+
+namespace Pannus.Patcher;
+
+/// <summary>Decides writes: where, what is there, what will be there, and whether that may be. Touches nothing.</summary>
+public sealed class WritePlanner(TargetProcess target)
+{
+    private const int PointerSize = 8;
+    private const byte JumpOpcode = 0xe9;
+
+    /// <summary>
+    /// Type J: a jump at the entry of a function. Errors: <see cref="PatchErrorId.FunctionTooShort"/>,
+    /// <see cref="PatchErrorId.EntryIsBranchTarget"/>, <see cref="PatchErrorId.NoAddressSpace"/> when the destination is
+    /// out of reach of a 32-bit displacement, <see cref="PatchErrorId.CommandInvalid"/> for what is no function.
+    /// </summary>
+    public PlannedWrite Jump(ResolvedSymbol function, ulong destination, string destinationName)
+    {
+        CheckIsOf(function);
+        if (function.Type is not (SymbolType.Function or SymbolType.IndirectFunction or SymbolType.None))
+            throw NotA(function, "a function", "J");
+        CheckMapped(function.Name, function.Address, 1, MemoryAccess.Execute);
+        ulong place = FunctionEntry.FindJumpPlace(target, function);
+        long displacement = (long)(destination - (place + FunctionEntry.JumpLength));
+        if (displacement != (int)displacement)
+        {
+            throw new PatchException(PatchErrorId.NoAddressSpace,
+                $"{function.Name} at 0x{function.Address:x} cannot jump to {destinationName} at 0x{destination:x}: it is more than "
+                + "2 GiB away. Map the patch near the module it patches.");
+        }
+        byte[] jump = new byte[FunctionEntry.JumpLength];
+        jump[0] = JumpOpcode;
+        BinaryPrimitives.WriteInt32LittleEndian(jump.AsSpan(1), (int)displacement);
+        return Plan(PlannedWriteKind.Jump, function, destinationName, place, jump) with
+        {
+            // The first byte is left out: a thread that is about to execute it finds the jump.
+            Guarded = new AddressRange(place + 1, FunctionEntry.JumpLength - 1),
+        };
+    }
+
+    /// <summary>
+    /// Type V: bytes over a variable. Errors: <see cref="PatchErrorId.SymbolSizeMismatch"/> when they are more than the
+    /// variable's, <see cref="PatchErrorId.CommandInvalid"/> for what is no variable.
+    /// </summary>
+    public PlannedWrite Variable(ResolvedSymbol variable, byte[] data)
+    {
+        CheckIsOf(variable);
+        if (variable.Type is not (SymbolType.Object or SymbolType.None)) throw NotA(variable, "a variable", "V");
+        if (data.Length == 0) throw new PatchException(PatchErrorId.CommandInvalid, $"V {variable.Name}: there are no bytes to write.");
+        if (variable.Size > 0 && (ulong)data.Length > variable.Size)
+        {
+            throw new PatchException(PatchErrorId.SymbolSizeMismatch,
+                $"{variable.Name} has {variable.Size} bytes and the patch would write {data.Length}. Shorten the data.");
+        }
+        return Plan(PlannedWriteKind.Variable, variable, "", variable.Address, data);
+    }
+
+    /// <summary>
+    /// Type P: an address into a pointer. Errors: <see cref="PatchErrorId.SymbolSizeMismatch"/> for what has not the size
+    /// of a pointer, <see cref="PatchErrorId.CommandInvalid"/> for what is no variable.
+    /// </summary>
+    public PlannedWrite Pointer(ResolvedSymbol pointer, ulong destination, string destinationName)
+    {
+        CheckIsOf(pointer);
+        if (pointer.Type is not (SymbolType.Object or SymbolType.None)) throw NotA(pointer, "a pointer variable", "P");
+        if (pointer.Size is > 0 and < PointerSize || pointer.Size % PointerSize != 0)
+        {
+            throw new PatchException(PatchErrorId.SymbolSizeMismatch,
+                $"{pointer.Name} has {pointer.Size} bytes and a pointer has {PointerSize}. Use V for data.");
+        }
+        byte[] data = new byte[PointerSize];
+        BinaryPrimitives.WriteUInt64LittleEndian(data, destination);
+        return Plan(PlannedWriteKind.Pointer, pointer, destinationName, pointer.Address, data);
+    }
+
+    /// <summary>Bytes at an address.</summary>
+    public PlannedWrite Memory(ulong address, byte[] data)
+    {
+        if (data.Length == 0) throw new PatchException(PatchErrorId.CommandInvalid, "There are no bytes to write.");
+        CheckMapped($"0x{address:x}", address, (ulong)data.Length, MemoryAccess.None);
+        bool isCode = target.Map.Find(address)!.Value.Access.HasFlag(MemoryAccess.Execute);
+        return new PlannedWrite
+        {
+            Id = target.Id, Kind = PlannedWriteKind.Memory, Symbol = "", Module = "", Destination = "", Address = address,
+            Old = ReadOld(address, data.Length), New = data,
+            Guarded = isCode ? new AddressRange(address + 1, (ulong)data.Length - 1) : default,
+        };
+    }
+
+    private PlannedWrite Plan(PlannedWriteKind kind, ResolvedSymbol symbol, string destination, ulong address, byte[] data)
+    {
+        CheckMapped(symbol.Name, address, (ulong)data.Length, MemoryAccess.None);
+        return new PlannedWrite
+        {
+            Id = target.Id, Kind = kind, Symbol = symbol.Name, Module = symbol.Module, Destination = destination,
+            Address = address, Old = ReadOld(address, data.Length), New = data,
+        };
+    }
+
+    private byte[] ReadOld(ulong address, int length)
+    {
+        byte[] old = new byte[length];
+        return target.Memory.Read(address, old) == length ? old
+            : throw new PatchException(PatchErrorId.MemoryInaccessible, $"The memory of {target.DisplayName} at 0x{address:x} cannot be read.");
+    }
+
+    private void CheckIsOf(ResolvedSymbol symbol)
+    {
+        if (symbol.Id == target.Id && symbol.StartTicks == target.StartTicks) return;
+        throw new PatchException(PatchErrorId.TargetReplaced,
+            $"{symbol.Name} was looked up in process {symbol.Id}, and this is {target.DisplayName}, another process. Look it up again.");
+    }
+
+    private void CheckMapped(string name, ulong address, ulong length, MemoryAccess access)
+    {
+        if (!target.Map.Covers(address, length, access))
+        {
+            string what = access == MemoryAccess.Execute ? "executable memory" : "mapped memory";
+            throw new PatchException(PatchErrorId.MemoryInaccessible,
+                $"{name}: {length} bytes at 0x{address:x} are not {what} of {target.DisplayName}. If a map file gave the address, is it this program's?");
+        }
+        if (target.Map.Find(address)!.Value.Access.HasFlag(MemoryAccess.Shared))
+        {
+            throw new PatchException(PatchErrorId.MemoryInaccessible,
+                $"{name} at 0x{address:x} lies in a shared mapping: a write would change other processes, or the file, too.");
+        }
+    }
+
+    private static PatchException NotA(ResolvedSymbol symbol, string what, string command) => new(PatchErrorId.CommandInvalid,
+        symbol.Type == SymbolType.ThreadLocal
+            ? $"{symbol.Name} is thread-local: there is one in each thread, and {command} cannot write them."
+            : $"{symbol.Name} is not {what} ({symbol.Type}), which {command} needs.");
+}

@@ -1,0 +1,36 @@
+using Pannus.Elf;
+using Pannus.Patcher;
+using Pannus.Target;
+
+namespace Pannus.Resolver;
+
+/// <summary>From addresses to names.</summary>
+internal static class SymbolAt
+{
+    /// <summary>How a message names an address: <c>func+0x12 (module)</c>, as far as it is known.</summary>
+    public static string Describe(TargetProcess target, ulong address)
+    {
+        if (target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End) is not { } module) return $"0x{address:x}";
+        ulong value = address - module.LoadBias;
+        ElfSymbol best = default;
+        foreach (ElfSymbol s in Tables(module))
+        {
+            if (s.Value > value || s.Value < best.Value || (s.Size > 0 && value - s.Value >= s.Size)) continue;
+            if (s.Value > best.Value || !s.IsLocal) best = s;
+        }
+        return best.IsDefined ? $"{best.Name}+0x{value - best.Value:x} ({module.Name})" : $"{module.Name}+0x{value:x}";
+    }
+
+    /// <summary>Whether a symbol begins inside a range.</summary>
+    public static bool StartsIn(TargetProcess target, AddressRange range)
+    {
+        if (target.Modules.FirstOrDefault(m => range.Start >= m.Start && range.Start < m.End) is not { } module) return false;
+        foreach (ElfSymbol s in Tables(module))
+            if (range.Contains(module.LoadBias + s.Value)) return true;
+        return false;
+    }
+
+    private static IEnumerable<ElfSymbol> Tables(TargetModule module) =>
+        (module.Image.HasSymbolTable ? module.Image.SymbolTable : module.Image.DynamicSymbols)
+            .Where(s => s.IsDefined && s.IsEntity && !s.IsThreadLocal && !s.IsAbsolute);
+}
