@@ -9,7 +9,7 @@ internal static class RemoteMapping
     public static TimeSpan Map(TargetProcess target, MapRequest request, TimeSpan timeout, CancellationToken cancellation)
     {
         RemoteProgram program = RemoteProgram.Map(request);
-        RemoteResult result = new RemoteCall(target).Run(program, timeout, cancellation);
+        RemoteResult result = RemoteCall.Run(target, program, timeout, cancellation);
         target.Refresh();
         List<MapSegment> mapped = [.. request.Segments.Where(s => IsMapped(target, request, s))];
         if (mapped.Count == request.Segments.Count) return result.Pause;
@@ -29,7 +29,7 @@ internal static class RemoteMapping
     public static TimeSpan Unmap(TargetProcess target, MapRequest request, TimeSpan timeout)
     {
         // Without cancellation: whoever takes back is not to be stopped half way.
-        RemoteResult result = new RemoteCall(target).Run(RemoteProgram.Unmap(request), timeout, CancellationToken.None);
+        RemoteResult result = RemoteCall.Run(target, RemoteProgram.Unmap(request), timeout, CancellationToken.None);
         target.Refresh();
         return result.Pause;
     }

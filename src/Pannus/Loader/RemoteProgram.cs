@@ -35,6 +35,8 @@ internal sealed record RemoteProgram(IReadOnlyList<RemoteStep> Steps, string Tex
     /// <summary>Stands for the address of <see cref="Text"/>.</summary>
     public const ulong TextPointer = 0xdead_7e87_0000_0000;
 
+    private const ulong TimePointer = TextPointer + 1;
+
     private const int TailSize = 8 + 16;
     private const long CatchNanoseconds = 50_000_000;
     private const ulong MfdCloexec = 1, MapPrivate = 2, MapFixedNoReplace = 0x100000;
@@ -68,17 +70,15 @@ internal sealed record RemoteProgram(IReadOnlyList<RemoteStep> Steps, string Tex
     public int EncodedSize => (Steps.Count + 1) * RemoteStub.RecordSize + TailSize + Encoding.UTF8.GetByteCount(Text) + 1;
 
     /// <summary>
-    /// The list as the stub reads it, placed at <paramref name="address"/>: the steps, one more in which the thread
-    /// waits to be caught, the end mark, and what the steps point to.
+    /// The list as the stub reads it: the steps, one more in which the thread waits to be caught, the end mark, and what
+    /// the steps point to. Pointers are filled in by <see cref="Locate"/>.
     /// </summary>
-    public byte[] Encode(ulong address)
+    public byte[] Encode()
     {
         byte[] data = new byte[EncodedSize];
-        int tail = (Steps.Count + 1) * RemoteStub.RecordSize;
-        ulong tailAddress = address + (ulong)tail;
         // pselect6 with no descriptors is a sleep that, other than nanosleep, leaves alone what the kernel has kept to
         // restart the call that the thread was taken out of (restart_syscall(2)).
-        var wait = new RemoteStep("pselect6", Syscall.Pselect6, RemoteStepFlags.Always, E: tailAddress + 8);
+        var wait = new RemoteStep("pselect6", Syscall.Pselect6, RemoteStepFlags.Always, E: TimePointer);
         int at = 0;
         foreach (RemoteStep s in Steps.Append(wait))
         {
@@ -86,15 +86,27 @@ internal sealed record RemoteProgram(IReadOnlyList<RemoteStep> Steps, string Tex
                 [(ulong)s.Number, s.A, s.B, s.C, s.D, s.E, s.F, (ulong)s.Flags, RemoteStub.NotYetRun];
             foreach (ulong word in words)
             {
-                BinaryPrimitives.WriteUInt64LittleEndian(data.AsSpan(at), word == TextPointer ? tailAddress + TailSize : word);
+                BinaryPrimitives.WriteUInt64LittleEndian(data.AsSpan(at), word);
                 at += 8;
             }
         }
-        BinaryPrimitives.WriteUInt64LittleEndian(data.AsSpan(tail), RemoteStub.EndOfList);
+        BinaryPrimitives.WriteUInt64LittleEndian(data.AsSpan(at), RemoteStub.EndOfList);
         // struct timespec: no seconds, then nanoseconds.
-        BinaryPrimitives.WriteInt64LittleEndian(data.AsSpan(tail + 16), CatchNanoseconds);
-        Encoding.UTF8.GetBytes(Text).CopyTo(data, tail + TailSize);
+        BinaryPrimitives.WriteInt64LittleEndian(data.AsSpan(at + 16), CatchNanoseconds);
+        Encoding.UTF8.GetBytes(Text).CopyTo(data, at + TailSize);
         return data;
+    }
+
+    /// <summary>Fills the pointers of an encoded list in, for the address at which it will lie.</summary>
+    public void Locate(Span<byte> data, ulong address)
+    {
+        int tail = (Steps.Count + 1) * RemoteStub.RecordSize;
+        for (int at = 0; at < tail; at += 8)
+        {
+            ulong word = BinaryPrimitives.ReadUInt64LittleEndian(data[at..]);
+            if (word == TextPointer) BinaryPrimitives.WriteUInt64LittleEndian(data[at..], address + (ulong)(tail + TailSize));
+            else if (word == TimePointer) BinaryPrimitives.WriteUInt64LittleEndian(data[at..], address + (ulong)tail + 8);
+        }
     }
 
     private static ulong Protection(MemoryAccess access) => (ulong)(access & ~MemoryAccess.Shared);
