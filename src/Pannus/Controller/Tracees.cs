@@ -128,6 +128,7 @@ internal sealed class Tracees : IHeldProcess
         none.StopAll(0);
         none._states[0] = State.Running;
         none.WaitForStop(0, 0);
+        _ = Ptrace.TryGetStop(noThread, out _);
         none._states[0] = State.Stopped;
         none.ThreadCount = 1;
         _ = none.GetThread(0);
@@ -197,7 +198,7 @@ internal sealed class Tracees : IHeldProcess
     {
         for (int round = 0; ; round++)
         {
-            long result = WaitStatus.Wait(_ids[i], WaitStatus.NoHang, out WaitStatus status);
+            long result = WaitStatus.Poll(_ids[i], round, out WaitStatus status);
             if (result != 0)
             {
                 bool isStopped = result == _ids[i] && status.IsStopped;

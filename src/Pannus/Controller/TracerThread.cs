@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Pannus.Interop;
 
 namespace Pannus.Controller;
 
@@ -14,6 +15,7 @@ internal static class TracerThread
     /// <summary>Runs <paramref name="work"/> and returns when the thread has ended; its exception is rethrown here.</summary>
     public static void Run(string name, Action work)
     {
+        ChildStops.Mute();
         ExceptionDispatchInfo? failure = null;
         var thread = new Thread(() =>
         {

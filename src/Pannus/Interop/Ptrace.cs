@@ -9,7 +9,7 @@ internal static unsafe class Ptrace
     private const int GetRegsRequest = 12, SetRegsRequest = 13, ContRequest = 7, DetachRequest = 17,
         SeizeRequest = 0x4206, InterruptRequest = 0x4207, GetRegSetRequest = 0x4204, SetRegSetRequest = 0x4205,
         SetSigMaskRequest = 0x420b, GetSigMaskRequest = 0x420a,
-        GetEventMessageRequest = 0x4201;
+        GetEventMessageRequest = 0x4201, GetSigInfoRequest = 0x4202;
 
     /// <summary>PTRACE_O_TRACECLONE: threads made by a tracee are tracees from birth.</summary>
     public const long OptionTraceClone = 1 << 3;
@@ -61,6 +61,22 @@ internal static unsafe class Ptrace
     public static long GetEventMessage(int tid, out ulong message)
     {
         fixed (ulong* p = &message) return Call(GetEventMessageRequest, tid, 0, (long)p);
+    }
+
+    /// <summary>
+    /// The stop that a tracee is in, from its siginfo; false when it is not stopped. Tells what wait4(2) would have told,
+    /// also when somebody else in this process has waited for it.
+    /// </summary>
+    public static bool TryGetStop(int tid, out WaitStatus stop)
+    {
+        // siginfo_t: si_signo, si_errno, si_code; for events si_code is the signal with the event above it.
+        int* info = stackalloc int[32];
+        stop = default;
+        if (Call(GetSigInfoRequest, tid, 0, (long)info) != 0) return false;
+        int code = info[2];
+        bool isEvent = (code & 0xff) == info[0] && code >> 8 is > 0 and <= 0xff;
+        stop = WaitStatus.Stopped(info[0], isEvent ? code >> 8 : 0);
+        return true;
     }
 
     private static long RegisterSet(int request, int tid, int set, Span<byte> buffer)

@@ -29,6 +29,23 @@ internal readonly record struct WaitStatus(int Value)
     /// <summary>The signal to give back when the tracee is let go: 0 unless one was on its way.</summary>
     public int PendingSignal => IsStopped && Event == 0 ? StopSignal : 0;
 
+    /// <summary>The status of a tracee that has stopped.</summary>
+    public static WaitStatus Stopped(int signal, int eventNumber) => new(0x7f | signal << 8 | eventNumber << 16);
+
+    /// <summary>
+    /// As <see cref="Wait"/> without waiting, for round number <paramref name="round"/> of a poll. Now and then it looks
+    /// whether the tracee has stopped and the status went to somebody else.
+    /// </summary>
+    public static long Poll(int tid, int round, out WaitStatus status)
+    {
+        long result = Wait(tid, NoHang, out status);
+        if (result != 0 || round % 64 != 63 || !Ptrace.TryGetStop(tid, out WaitStatus stop)) return result;
+        // It may have stopped between the two looks; then the status is still there, and must not be found later.
+        result = Wait(tid, NoHang, out status);
+        if (result == 0) status = stop;
+        return result == 0 ? tid : result;
+    }
+
     /// <summary>
     /// Waits for one thread; other children of this process are never touched. Returns the thread's id, 0 when it has
     /// nothing to tell and <paramref name="options"/> has <see cref="NoHang"/>, or -errno.

@@ -148,7 +148,7 @@ internal sealed class HijackedThread
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; ; round++)
         {
-            long result = WaitStatus.Wait(Id, WaitStatus.NoHang, out _stop);
+            long result = WaitStatus.Poll(Id, round, out _stop);
             if (result == Id)
             {
                 if (_stop.IsEventStop) return true;

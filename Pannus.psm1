@@ -1,0 +1,10 @@
+# The cmdlets are in a binary module that `./build.ps1 Build` puts into bin/module, here and in every copy.
+$binary = [IO.Path]::Combine($PSScriptRoot, 'bin', 'module', 'Pannus.PowerShell.psd1')
+if (-not [IO.File]::Exists($binary)) {
+    throw "Pannus isn't built: $binary is missing. Run ./build.ps1 Build in $PSScriptRoot."
+}
+Import-Module $binary -ErrorAction Stop
+
+# The command line of 2004, `pannus PID PATCH MAPFILE CMDFILE`, in a PowerShell session.
+$ExecutionContext.SessionState.InvokeProvider.Item.Set('alias:pannus', 'Invoke-LivePatch')
+Export-ModuleMember -Cmdlet * -Alias pannus

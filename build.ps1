@@ -1,0 +1,198 @@
+<#
+.SYNOPSIS
+    Builds, shows, tests, measures and packs Pannus.
+.DESCRIPTION
+    Runs under pwsh and under our own host alike, so it uses only commands of the PowerShell engine, .NET and native
+    programs. Output goes to bin/.
+
+    Build   the module (bin/module; then Import-Module ./Pannus.psd1 works) and the host (bin/host/pannus)
+    Demo    Build; patches a running program, then makes the same change by a restart
+    Test    Build; every test
+    Bench   Build; the benchmarks
+    Pack    Build; the module as it is published, in bin/pack
+    Clean   removes bin/
+.EXAMPLE
+    ./build.ps1 Demo
+.EXAMPLE
+    dotnet run --project src/Pannus.Console -- ./build.ps1 Demo
+#>
+[CmdletBinding()]
+param(
+    [Parameter(Position = 0)]
+    [ValidateSet('Build', 'Demo', 'Test', 'Bench', 'Pack', 'Clean')]
+    [string] $Task = 'Build'
+)
+Set-StrictMode -Version 3
+$ErrorActionPreference = 'Stop'
+$root = $PSScriptRoot
+$bin = "$root/bin"
+# No build server outlives the build.
+$env:MSBUILDDISABLENODEREUSE = '1'
+$env:UseSharedCompilation = 'false'
+$env:DOTNET_CLI_USE_MSBUILD_SERVER = '0'
+$env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
+$env:DOTNET_NOLOGO = '1'
+
+# What a task needs on the machine, a program or a file, and the Debian package that brings it.
+$compilers = @{ 'gcc' = 'gcc'; 'make' = 'make'; '/usr/include/stdio.h' = 'libc6-dev' }
+$servers = @{
+    'clang' = 'clang'
+    'nginx' = 'nginx'
+    'redis-cli' = 'redis-tools'
+    'redis-server' = 'redis-server'
+    'wrk' = 'wrk'
+    '/usr/include/zlib.h' = 'zlib1g-dev'
+    '/usr/share/nginx/src/src/core/nginx.h' = 'nginx-dev'
+}
+
+function Write-Line([string] $Text = '') { $Host.UI.WriteLine($Text) }
+
+# Runs one native command; what it prints is shown only when it fails.
+function Invoke-Step([string] $What, [scriptblock] $Command) {
+    Write-Line "$What ..."
+    $output = & $Command 2>&1
+    if ($LASTEXITCODE -ne 0) {
+        foreach ($line in $output) { $Host.UI.WriteErrorLine("$line") }
+        throw "$What failed with exit code $LASTEXITCODE."
+    }
+}
+
+function Install-Prerequisite([hashtable] $Prerequisite) {
+    $present = { param($name) if ($name[0] -eq '/') { [IO.File]::Exists($name) } else { Get-Command $name -EA Ignore } }
+    [string[]] $missing = $Prerequisite.Keys | Where-Object { -not (& $present $_) } |
+        ForEach-Object { $Prerequisite[$_] }
+    if (-not $missing) { return }
+    [Array]::Sort($missing)
+    $install = "apt-get install -y --no-install-recommends $missing"
+    if ([Environment]::UserName -ne 'root' -or -not (Get-Command apt-get -ErrorAction Ignore)) {
+        throw "Programs are missing. On Debian, run as root: apt-get update && $install"
+    }
+    # In run level 1 (invoke-rc.d(8)) the packages' scripts install their services without starting them.
+    $env:RUNLEVEL = '1'
+    $env:DEBIAN_FRONTEND = 'noninteractive'
+    Invoke-Step 'Reading the package lists' { apt-get update -q }
+    Invoke-Step "Installing $missing" { apt-get install -y -q --no-install-recommends @missing }
+    $env:RUNLEVEL = $null
+}
+
+# Publishes beside the old output and then takes its place: a program that runs from the old one keeps its files.
+function Publish-Project([string] $Project, [string] $Folder) {
+    $new = "$bin/new-$Folder"
+    Invoke-Step "Building $Project" {
+        rm -rf $new && dotnet publish "$root/src/$Project" -c Release -o $new --nologo -v quiet &&
+            rm -rf "$bin/$Folder" && mv $new "$bin/$Folder"
+    }
+}
+
+function Invoke-Build {
+    Publish-Project Pannus.PowerShell module
+    # The views belong to this inner manifest: one that is named in Pannus.psd1 but not built yet would make the
+    # import fail before Pannus.psm1 can say what to do.
+    New-ModuleManifest "$bin/module/Pannus.PowerShell.psd1" -RootModule Pannus.PowerShell.dll `
+        -FormatsToProcess Pannus.Format.ps1xml -CmdletsToExport '*' -ModuleVersion 0.1.0
+    Publish-Project Pannus.Console host
+}
+
+function Start-Program([string] $Path, [string[]] $Arguments) {
+    $start = [Diagnostics.ProcessStartInfo]::new($Path)
+    foreach ($argument in $Arguments) { $start.ArgumentList.Add($argument) }
+    $start.RedirectStandardOutput = $true
+    [Diagnostics.Process]::Start($start)
+}
+
+# The sample prints four lines a round: through a function, a variable, a pointer and a function pointer.
+function Read-Round([Diagnostics.Process] $Process) {
+    foreach ($line in 1..4) { $Process.StandardOutput.ReadLine() }
+}
+
+function Write-Round([string] $Title, [string[]] $Round) {
+    Write-Line
+    Write-Line $Title
+    foreach ($line in $Round) { Write-Line "    $line" }
+}
+
+function Invoke-Demo {
+    Install-Prerequisite $compilers
+    Invoke-Build
+    $sample = "$bin/sample"
+    Invoke-Step 'Compiling the sample' { make -s -C "$root/src/sample" "OUT=$sample" }
+    $target = Start-Program "$sample/target" 10
+    try {
+        Write-Round "Process $($target.Id) prints this every 10 ms:" (Read-Round $target)
+
+        $patch = [string[]] ($target.Id, "$sample/patch.so", "$sample/target.map", "$sample/pannus.cmd")
+        Write-Line
+        Write-Line "pannus $patch"
+        $pannus = Start-Program "$bin/host/pannus" $patch
+        $clock = [Diagnostics.Stopwatch]::StartNew()
+        $silence = [TimeSpan]::Zero
+        do {
+            $isLast = $pannus.HasExited
+            $clock.Restart()
+            $round = Read-Round $target
+            if ($clock.Elapsed -gt $silence) { $silence = $clock.Elapsed }
+        } until ($isLast)
+        Write-Line $pannus.StandardOutput.ReadToEnd().TrimEnd()
+        if ($pannus.ExitCode -ne 0) { throw "pannus refused with exit code $($pannus.ExitCode)." }
+        if ($round -match 'of target') { throw "The patch changed nothing: $round" }
+        Write-Round "The same process $($target.Id), patched:" $round
+
+        $clock.Restart()
+        $target.Kill()
+        $target.WaitForExit()
+        $target = Start-Program "$sample/target-new" 10
+        $round = Read-Round $target
+        $restart = $clock.Elapsed
+        Write-Round "The same change by a restart, as the new process $($target.Id):" $round
+        Write-Line
+        $pause = [Math]::Max(0, $silence.TotalMilliseconds - 10)
+        Write-Line ('Seen from outside: output late by {0:0.0} ms while patched, away for {1:0.0} ms in the restart.' -f
+            $pause, $restart.TotalMilliseconds)
+        Write-Line 'The patched process kept its memory, its connections and its id; the restarted one lost them.'
+    }
+    finally {
+        $target.Kill()
+    }
+}
+
+function Invoke-Test {
+    Install-Prerequisite ($compilers + $servers)
+    Invoke-Build
+    $count = @{ Passed = 0; Failed = 0 }
+    dotnet test "$root/tests/Pannus.Tests" -c Release --nologo --logger 'console;verbosity=minimal' | ForEach-Object {
+        Write-Line $_
+        if ($_ -match 'Failed:\s+(\d+), Passed:\s+(\d+)') {
+            $count.Failed += [int] $Matches[1]
+            $count.Passed += [int] $Matches[2]
+        }
+    }
+    $code = $LASTEXITCODE
+    Write-Line "$($count.Passed) passed, $($count.Failed) failed"
+    exit $code
+}
+
+function Invoke-Bench {
+    Install-Prerequisite ($compilers + $servers)
+    Invoke-Build
+    & "$bin/host/pannus" "$root/tests/bench/bench.ps1"
+    exit $LASTEXITCODE
+}
+
+function Invoke-Pack {
+    Invoke-Build
+    $version = (Test-ModuleManifest "$root/Pannus.psd1").Version
+    $folder = "$bin/pack/Pannus/$version"
+    $zip = "$bin/pack/Pannus-$version.zip"
+    $files = 'Pannus.psd1', 'Pannus.psm1', 'README.md', 'LICENSE', 'CHANGELOG.md', 'en-US' |
+        ForEach-Object { "$root/$_" }
+    Invoke-Step "Packing $zip" {
+        rm -rf "$bin/pack" && mkdir -p "$folder/bin" && cp -r @files $folder && cp -r "$bin/module" "$folder/bin/module"
+    }
+    [IO.Compression.ZipFile]::CreateFromDirectory("$bin/pack/Pannus", $zip, 'Optimal', $true)
+}
+
+function Invoke-Clean {
+    Invoke-Step 'Removing bin' { rm -rf $bin }
+}
+
+& "Invoke-$Task"

@@ -1,0 +1,37 @@
+using Pannus.Loader;
+using Pannus.Patcher;
+using Pannus.Patcher.Commands;
+using Pannus.Resolver;
+using Pannus.Target;
+
+namespace Pannus.Tests.Support;
+
+/// <summary>Applies patches as the cmdlets do, in one line.</summary>
+internal static class Patching
+{
+    public static LivePatchResult Apply(TargetProgram program, string patch, string commands, string? mapFile = null,
+        WriteOptions? options = null, CancellationToken cancellation = default)
+    {
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        using PatchFile file = PatchFile.Open(patch);
+        return LivePatch.Apply(target, Request(file, commands, mapFile, options), null, cancellation);
+    }
+
+    /// <summary>Refuses, and leaves the target as it was; gives the error.</summary>
+    public static PatchException Refused(TargetProgram program, Action work)
+    {
+        string before = program.Fingerprint();
+        PatchException error = Assert.Throws<PatchException>(work);
+        Assert.Equal(before, program.Fingerprint());
+        Assert.False(program.HasExited);
+        return error;
+    }
+
+    public static LivePatchRequest Request(PatchFile file, string commands, string? mapFile = null, WriteOptions? options = null) => new()
+    {
+        Patch = file,
+        Commands = CommandFile.Parse(commands, "test.cmd"),
+        Symbols = new ResolverOptions { MapFile = mapFile },
+        Options = options ?? new WriteOptions(),
+    };
+}

@@ -1,0 +1,2 @@
+name nginx-header
+J ngx_http_send_header ngx_http_send_header_plug

@@ -1,0 +1,2 @@
+name redis-ping
+J pingCommand pingCommand_plug

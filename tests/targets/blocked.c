@@ -1,0 +1,61 @@
+// Scenario: a thread blocked in each of these calls must not notice that it was stopped: no EINTR, no early and no late
+// return. Half of the calls end by their timeout; the others are woken by main when that time is over.
+// usage: blocked [TIMEOUT_MS]
+// At the end, a line for each call: "NAME ok ELAPSED_MS", or "NAME ERRNO ELAPSED_MS" such as "epoll_wait EINTR 120".
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "blocked.h"
+#include "target.h"
+
+long timeout_ms = 1000;
+
+struct timespec timeout(void)
+{
+	return (struct timespec){ timeout_ms / 1000, timeout_ms % 1000 * 1000000 };
+}
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
+static void *run(void *argument)
+{
+	struct blocked_call *call = argument;
+	double start = now_ms();
+
+	call->error = call->block();
+	call->elapsed_ms = (long)(now_ms() - start);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct timespec wait, settled = { 0, 100000000 };
+
+	if (argc > 1)
+		timeout_ms = atol(argv[1]);
+	wait = timeout();
+	if (blocked_setup())
+		return 1;
+	for (struct blocked_call *call = blocked_calls; call->name; call++)
+		if (pthread_create(&call->thread, NULL, run, call))
+			return 1;
+	nanosleep(&settled, NULL);
+	target_ready();
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+	for (struct blocked_call *call = blocked_calls; call->name; call++)
+		if (call->wake)
+			call->wake(call->thread);
+	for (struct blocked_call *call = blocked_calls; call->name; call++) {
+		pthread_join(call->thread, NULL);
+		printf("%s %s %ld\n", call->name, call->error ? strerrorname_np(call->error) : "ok", call->elapsed_ms);
+	}
+	blocked_clean();
+}

@@ -1,0 +1,2 @@
+// The library of tls.c.
+__thread int tls_library = 2;

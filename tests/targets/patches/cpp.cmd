@@ -1,0 +1,1 @@
+J guarded guarded_plug

@@ -1,0 +1,1 @@
+J pick pick_plug

@@ -1,0 +1,1 @@
+J measure measure_plug

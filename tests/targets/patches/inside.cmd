@@ -1,0 +1,1 @@
+J stay stay_plug

@@ -1,0 +1,1 @@
+J versioned versioned_b

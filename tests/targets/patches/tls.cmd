@@ -1,0 +1,1 @@
+J tls_sum tls_sum_plug

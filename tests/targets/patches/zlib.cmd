@@ -1,0 +1,1 @@
+J libz.so.1!crc32 crc32_plug
