@@ -76,6 +76,9 @@ public sealed partial class ElfImage
 
     private string ReadBuildId()
     {
+        // Sections first: the program headers of a separate debug file describe the program, not the debug file.
+        foreach (SectionHeader section in Sections)
+            if (section.Type == SectionType.Note && FindBuildId(SectionData(section), section.Alignment) is { } id) return id;
         foreach (ProgramHeader note in ProgramHeaders)
         {
             if (note.Type != ProgramHeaderType.Note || note.FileSize == 0) continue;
@@ -84,8 +87,6 @@ public sealed partial class ElfImage
                 : VirtualSlice(note.VirtualAddress, note.FileSize, "a note segment");
             if (FindBuildId(data, note.Alignment) is { } id) return id;
         }
-        foreach (SectionHeader section in Sections)
-            if (section.Type == SectionType.Note && FindBuildId(SectionData(section), section.Alignment) is { } id) return id;
         return "";
     }
 

@@ -18,6 +18,9 @@ internal static class MountName
         return $"pannus:{file}#{patch.Sha256[..HashLength]}";
     }
 
+    /// <summary>The file name in a name.</summary>
+    public static string FileName(string name) => name["pannus:".Length..].Split('#')[0];
+
     /// <summary>The name in a region's path; null for memory that is no patch's.</summary>
     public static string? FromRegion(in MemoryRegion region)
     {

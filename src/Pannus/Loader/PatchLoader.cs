@@ -26,29 +26,24 @@ public static class PatchLoader
     }
 
     /// <summary>
-    /// Unmaps a patch that <see cref="Mount"/> mapped. Errors: <see cref="PatchErrorId.SymbolNotFound"/> when no patch is
-    /// mapped there, <see cref="PatchErrorId.FunctionActive"/> when a jump or a pointer of the target leads into it
+    /// Unmaps a patch that <see cref="Mount"/> mapped: the one at <paramref name="address"/>, or with 0 the one called
+    /// <paramref name="name"/> (with or without its hash). Errors: <see cref="PatchErrorId.SymbolNotFound"/> when there is
+    /// none, <see cref="PatchErrorId.SymbolAmbiguous"/> when there are several, <see cref="PatchErrorId.FunctionActive"/> when a jump or a pointer of the target leads into it
     /// (unless <paramref name="force"/>) or a thread is inside or will return into it.
     /// </summary>
-    public static void Dismount(TargetProcess target, ulong address, BackendKind backend, TimeSpan timeout, bool force,
+    public static TimeSpan Dismount(TargetProcess target, string name, ulong address, BackendKind backend, TimeSpan timeout, bool force,
         CancellationToken cancellation = default)
     {
         ITargetBackend selected = Backends.Select(backend);
         using TargetLock hold = TargetLock.Take(target, timeout, cancellation);
         target.Refresh();
-        (string name, IReadOnlyList<MemoryRegion> regions) = MountName.All(target.Map)
-            .FirstOrDefault(m => m.Regions.Any(r => r.Contains(address)));
-        if (regions is null)
-        {
-            throw new PatchException(PatchErrorId.SymbolNotFound,
-                $"No patch is mapped at 0x{address:x} in {target.DisplayName}.");
-        }
+        (name, IReadOnlyList<MemoryRegion> regions) = FindMounted(target, name, address);
         var use = new PatchUse(target, regions);
         if (!force) use.CheckNotReferenced(name);
         use.CheckNotActive(name, selected, timeout);
         if (cancellation.IsCancellationRequested)
             throw new PatchException(PatchErrorId.Interrupted, $"Interrupted. {name} is still mapped into {target.DisplayName}.");
-        selected.Unmap(target, new MapRequest(name, [.. regions.Select(r => new MapSegment(r.Start, r.Size, r.Offset, r.Access))]), timeout);
+        return selected.Unmap(target, new MapRequest(name, [.. regions.Select(r => new MapSegment(r.Start, r.Size, r.Offset, r.Access))]), timeout);
     }
 
     /// <summary>The patches that are mapped into a target, by whomever; the path and whole hash are not known then.</summary>
@@ -58,6 +53,38 @@ public static class PatchLoader
             Id = target.Id, Name = m.Name, Path = "", Sha256 = "", Address = m.Regions.Min(r => r.Start),
             Size = m.Regions.Max(r => r.End) - m.Regions.Min(r => r.Start), LoadPause = TimeSpan.Zero, StartTicks = target.StartTicks,
         })];
+
+    /// <summary>
+    /// The symbols that a mapped patch defines, by name or wildcard: of its file as long as that is the same, local ones
+    /// included; else of what is in memory, which knows the exported ones.
+    /// </summary>
+    public static IEnumerable<ResolvedSymbol> Find(TargetProcess target, PatchModule module, string wildcard)
+    {
+        bool Matches(string name) => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(wildcard, name, ignoreCase: false);
+        if (!MountName.All(target.Map).Any(m => m.Name == module.Name && m.Regions.Any(r => r.Contains(module.Address))))
+        {
+            throw new PatchException(PatchErrorId.SymbolNotFound,
+                $"{module.Name} is not mapped at 0x{module.Address:x} in {target.DisplayName} any more.");
+        }
+        if (TryOpen(module) is not { } patch)
+            return new SymbolResolver(target).Find($"{module.Name}!{wildcard}");
+        using (patch)
+        {
+            return [.. PatchImageReader.Read(patch).Defined.Values.Where(s => Matches(s.Name) && !s.IsThreadLocal)
+                .OrderBy(s => s.Value).Select(s => new ResolvedSymbol
+                {
+                    Id = target.Id,
+                    StartTicks = target.StartTicks,
+                    Name = s.Name,
+                    Address = s.IsAbsolute ? s.Value : module.Address + s.Value,
+                    Size = s.Size,
+                    Type = s.IsIndirect ? SymbolType.IndirectFunction : s.IsFunction ? SymbolType.Function : SymbolType.Object,
+                    IsLocal = false,
+                    Module = module.Name,
+                    Source = SymbolSource.PatchFile,
+                })];
+        }
+    }
 
     /// <summary>
     /// Maps what <paramref name="placement"/> and <paramref name="islands"/> need and fills it. After an error nothing of
@@ -129,6 +156,35 @@ public static class PatchLoader
         IReadOnlyList<ulong> values = backend.CallResolvers(target, resolvers, timeout, cancellation);
         foreach ((ulong offset, ulong resolver) in placement.Indirect)
             Fill(target, placement.Address + offset, BitConverter.GetBytes(values[Array.IndexOf(resolvers, resolver)]));
+    }
+
+    private static (string Name, IReadOnlyList<MemoryRegion> Regions) FindMounted(TargetProcess target, string name, ulong address)
+    {
+        (string Name, IReadOnlyList<MemoryRegion> Regions)[] found = [.. MountName.All(target.Map).Where(m => address != 0
+            ? m.Regions.Any(r => r.Contains(address))
+            : m.Name == name || MountName.FileName(m.Name) == name)];
+        if (found.Length == 1) return found[0];
+        string which = address != 0 ? $"at 0x{address:x}" : $"under the name {name}";
+        throw found.Length == 0
+            ? new PatchException(PatchErrorId.SymbolNotFound, $"No patch is mapped {which} in {target.DisplayName}.")
+            : new PatchException(PatchErrorId.SymbolAmbiguous, $"{found.Length} patches are mapped {which} in {target.DisplayName}, at "
+                + $"{string.Join(", ", found.Select(m => $"0x{m.Regions[0].Start:x}"))}. Name one by its address.");
+    }
+
+    private static PatchFile? TryOpen(PatchModule module)
+    {
+        if (module.Path.Length == 0) return null;
+        try
+        {
+            PatchFile patch = PatchFile.Open(module.Path);
+            if (patch.Sha256 == module.Sha256) return patch;
+            patch.Dispose();
+        }
+        catch (PatchException)
+        {
+            // Deleted or replaced since.
+        }
+        return null;
     }
 
     // Fresh pages are zero already: the .bss of a patch need not be written, and so takes no memory before it is used.

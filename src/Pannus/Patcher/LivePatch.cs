@@ -58,7 +58,8 @@ public static class LivePatch
         }
 
         var resolver = new SymbolResolver(target, request.Symbols);
-        IReadOnlyList<ResolvedSymbol> symbols = resolver.ResolveMany([.. commands.Commands.Select(c => c.Target)]);
+        IReadOnlyList<ResolvedSymbol> symbols =
+            [.. resolver.ResolveMany([.. commands.Commands.Select(c => c.Target)]).Select(resolver.ToBound)];
         PatchImage image = PatchImageReader.Read(request.Patch);
         CheckSources(request, image);
         var names = new PatchSymbols(target, resolver, commands.Aliases);

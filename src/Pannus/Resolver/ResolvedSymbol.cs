@@ -11,6 +11,8 @@ public enum SymbolSource
     DynamicSymbolTable,
     /// <summary>The <c>.symtab</c> of a separate debug file.</summary>
     DebugFile,
+    /// <summary>The file of a patch that is mapped.</summary>
+    PatchFile,
 }
 
 /// <summary>Kind of symbol: STT_* of the gABI and of GNU.</summary>

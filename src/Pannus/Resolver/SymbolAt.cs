@@ -21,6 +21,15 @@ internal static class SymbolAt
         return best.IsDefined ? $"{best.Name}+0x{value - best.Value:x} ({module.Name})" : $"{module.Name}+0x{value:x}";
     }
 
+    /// <summary>Size of the function at an address; 0 when it is not known.</summary>
+    public static ulong SizeOf(TargetProcess target, ulong address)
+    {
+        if (target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End) is not { } module) return 0;
+        foreach (ElfSymbol s in Tables(module))
+            if (module.LoadBias + s.Value == address && s.Size > 0 && s.IsFunction && !s.IsIndirect) return s.Size;
+        return 0;
+    }
+
     /// <summary>Whether a symbol begins inside a range.</summary>
     public static bool StartsIn(TargetProcess target, AddressRange range)
     {

@@ -108,6 +108,19 @@ public sealed class SymbolResolver
         return null;
     }
 
+    /// <summary>
+    /// The function that an IFUNC symbol stands for in this target; other symbols as they are. Error:
+    /// <see cref="PatchErrorId.SymbolNotFound"/> when the target has not bound it.
+    /// </summary>
+    internal ResolvedSymbol ToBound(ResolvedSymbol symbol)
+    {
+        if (symbol.Type != SymbolType.IndirectFunction) return symbol;
+        ulong bound = TryGetBoundAddress(symbol) ?? throw new PatchException(PatchErrorId.SymbolNotFound,
+            $"{symbol.Name} of {symbol.Module} is an IFUNC, of which nothing in {_target.DisplayName} has bound a version yet: there is "
+            + "no function to patch. Name the implementation itself.");
+        return symbol with { Address = bound, Type = SymbolType.Function, Size = SymbolAt.SizeOf(_target, bound) };
+    }
+
     private static bool IsOf(TargetModule module, string name) => name.Length == 0
         ? !module.IsPatch
         : module.Name == name || Path.GetFileName(module.Path) == name;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Pannus.Elf;
+using Pannus.Loader;
 
 namespace Pannus.Target;
 
@@ -60,10 +61,11 @@ internal static class ModuleScanner
         string path = first.Path.EndsWith(" (deleted)", StringComparison.Ordinal) ? first.Path[..^10] : first.Path;
         if (OpenImage(target, first, path) is not { } image) return null;
         if (Bias(image, regions) is not { } bias) return null;
-        string fileName = path[(path.LastIndexOf('/') + 1)..];
+        string fileName = MountName.FromRegion(first) ?? path[(path.LastIndexOf('/') + 1)..];
+        bool isPatch = MountName.FromRegion(first) is not null;
         return new TargetModule
         {
-            Name = image.SoName is { Length: > 0 } soname ? soname : fileName,
+            Name = !isPatch && image.SoName is { Length: > 0 } soname ? soname : fileName,
             Path = path,
             IsExecutable = first.Path == program,
             Start = first.Start,
@@ -76,7 +78,7 @@ internal static class ModuleScanner
 
     private static ElfImage? OpenImage(TargetProcess target, in MemoryRegion first, string path)
     {
-        bool isFile = first.Inode != 0 && !path.StartsWith("/memfd:pannus", StringComparison.Ordinal);
+        bool isFile = first.Inode != 0 && MountName.FromRegion(first) is null;
         if (isFile && TryOpen($"/proc/{target.ViewId}/map_files/{first.Start:x}-{first.End:x}", path) is { } mapped) return mapped;
         ElfImage? live = null;
         try

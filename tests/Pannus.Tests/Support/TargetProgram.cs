@@ -91,7 +91,7 @@ internal sealed class TargetProgram : IDisposable
         {
             text.Append(thread).Append('\n');
             foreach (string line in File.ReadLines(thread + "/status"))
-                if (line.StartsWith("Sig", StringComparison.Ordinal) || line.StartsWith("TracerPid", StringComparison.Ordinal)) text.Append(line).Append('\n');
+                if (line.StartsWith("SigBlk", StringComparison.Ordinal) || line.StartsWith("TracerPid", StringComparison.Ordinal)) text.Append(line).Append('\n');
         }
         return text.ToString();
     }

@@ -1,0 +1,60 @@
+using System.Management.Automation;
+using Pannus.Controller;
+using Pannus.Loader;
+using Pannus.Patcher;
+using Pannus.Resolver;
+
+namespace Pannus.PowerShell;
+
+/// <summary>Maps a patch file into a running target and links it, without changing what the target does.</summary>
+[Cmdlet(VerbsData.Mount, "PatchModule", DefaultParameterSetName = PipelineSet, SupportsShouldProcess = true)]
+[OutputType(typeof(PatchModule))]
+public sealed class MountPatchModuleCommand : TargetCmdlet
+{
+    private PatchFile? _patch;
+    private ResolverOptions? _symbols;
+
+    /// <summary>The patch file.</summary>
+    [Parameter(ParameterSetName = TargetSet, Position = 1, Mandatory = true)]
+    [Parameter(ParameterSetName = PipelineSet, Position = 0, Mandatory = true)]
+    [NotTargetId, ValidateNotNullOrEmpty]
+    public string Path { get; set; } = "";
+
+    /// <summary>Map file of the target's program.</summary>
+    [Parameter]
+    public string? MapFile { get; set; }
+
+    /// <summary>Separate debug file of the target's program.</summary>
+    [Parameter]
+    public string? SymbolFile { get; set; }
+
+    /// <summary>How to reach into the target.</summary>
+    [Parameter]
+    public BackendKind Backend { get; set; }
+
+    /// <summary>How long to try, in seconds when it is a bare number.</summary>
+    [Parameter, Seconds, ValidateTime(3600)]
+    public TimeSpan Timeout { get; set; } = new WriteOptions().Timeout;
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        _patch = Once(() => PatchFile.Open(FullPath(Path)));
+        _symbols = Once(() => new ResolverOptions { MapFile = OptionalPath(MapFile), SymbolFile = OptionalPath(SymbolFile) });
+    }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForTarget(Target, target =>
+    {
+        if (ShouldProcess(target.DisplayName, $"Map patch file {_patch!.FileName}"))
+            WriteObject(PatchLoader.Mount(target, _patch, _symbols!, Backend, Timeout, Cancellation));
+    });
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _patch?.Dispose();
+        base.Dispose(disposing);
+    }
+}

@@ -1,0 +1,74 @@
+using System.Management.Automation;
+using Pannus.Loader;
+using Pannus.Resolver;
+using Pannus.Target;
+
+namespace Pannus.PowerShell;
+
+/// <summary>Turns names into addresses in a target, or in a patch that is mounted into it.</summary>
+[Cmdlet(VerbsDiagnostic.Resolve, "PatchSymbol", DefaultParameterSetName = PipelineSet)]
+[OutputType(typeof(ResolvedSymbol))]
+public sealed class ResolvePatchSymbolCommand : TargetCmdlet
+{
+    private ResolverOptions? _options;
+
+    /// <summary>Names or wildcards.</summary>
+    [Parameter(ParameterSetName = TargetSet, Position = 1, Mandatory = true)]
+    [Parameter(ParameterSetName = PipelineSet, Position = 0, Mandatory = true)]
+    [NotTargetId, SupportsWildcards, ArgumentCompleter(typeof(SymbolCompleter)), ValidateNotNullOrEmpty]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Only symbols of modules of this name.</summary>
+    [Parameter]
+    [SupportsWildcards, ValidateNotNullOrEmpty]
+    public string? Module { get; set; }
+
+    /// <summary>Map file of the target's program.</summary>
+    [Parameter]
+    public string? MapFile { get; set; }
+
+    /// <summary>Separate debug file of the target's program.</summary>
+    [Parameter]
+    public string? SymbolFile { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        _options = Once(() => new ResolverOptions { MapFile = OptionalPath(MapFile), SymbolFile = OptionalPath(SymbolFile) });
+    }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForTarget(Target, target =>
+    {
+        var resolver = Target.Source is PatchModule ? null : new SymbolResolver(target, _options!);
+        foreach (string name in Name)
+        {
+            // One name that isn't there is no reason not to look for the others.
+            Attempt(Target, () =>
+            {
+                foreach (ResolvedSymbol symbol in resolver is null ? InPatch(target, name) : InTarget(resolver, name))
+                    WriteObject(symbol);
+            });
+        }
+    });
+
+    private IEnumerable<ResolvedSymbol> InTarget(SymbolResolver resolver, string name)
+    {
+        bool isPattern = HasWildcard(name);
+        if (Module is null) return isPattern ? resolver.Find(name) : [resolver.Resolve(name)];
+        if (!isPattern && !HasWildcard(Module)) return [resolver.Resolve($"{Module}!{name}")];
+        var module = new WildcardPattern(Module, WildcardOptions.IgnoreCase);
+        return resolver.Find(name).Where(symbol => module.IsMatch(symbol.Module));
+    }
+
+    private IEnumerable<ResolvedSymbol> InPatch(TargetProcess target, string name)
+    {
+        var module = (PatchModule)Target.Source!;
+        List<ResolvedSymbol> found = [.. PatchLoader.Find(target, module, name)];
+        return found.Count > 0 || HasWildcard(name) ? found : throw new PatchException(PatchErrorId.SymbolNotFound,
+            $"Patch {module.Name} in {target.DisplayName} has no symbol '{name}'.");
+    }
+
+    private static bool HasWildcard(string name) => WildcardPattern.ContainsWildcardCharacters(name);
+}

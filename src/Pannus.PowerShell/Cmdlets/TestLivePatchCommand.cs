@@ -1,0 +1,14 @@
+using System.Management.Automation;
+using Pannus.Patcher;
+
+namespace Pannus.PowerShell;
+
+/// <summary>Shows every write that a live patch would make, or why it would be refused. Nothing is touched.</summary>
+[Cmdlet(VerbsDiagnostic.Test, "LivePatch", DefaultParameterSetName = PipelineSet)]
+[OutputType(typeof(PlannedWrite))]
+public sealed class TestLivePatchCommand : LivePatchCmdlet
+{
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForTarget(Target, target =>
+        WriteObject(LivePatch.Plan(target, Request).Writes, enumerateCollection: true));
+}

@@ -1,0 +1,76 @@
+using System.Management.Automation;
+using Pannus.Controller;
+using Pannus.Patcher;
+using Pannus.Resolver;
+using Pannus.Target;
+
+namespace Pannus.PowerShell;
+
+/// <summary>Tells whether a thread of a target is inside functions or addresses that are to be overwritten.</summary>
+[Cmdlet(VerbsDiagnostic.Test, "PatchSafety", DefaultParameterSetName = TargetSet)]
+[OutputType(typeof(PatchSafety))]
+public sealed class TestPatchSafetyCommand : PatchCmdlet
+{
+    // Where nothing tells a function's size at least the bytes of a jump matter.
+    private const ulong JumpLength = 5;
+
+    /// <summary>The process to check; a suspension means that its hold is used.</summary>
+    [Parameter(ParameterSetName = TargetSet, Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [TargetTransformation, ArgumentCompleter(typeof(TargetIdCompleter)), ValidateNotNull]
+    public PatchTargetReference Target { get; set; } = null!;
+
+    /// <summary>A hold to check in. Without one the target is stopped for the check.</summary>
+    [Parameter(ParameterSetName = "Suspension", Mandatory = true)]
+    public PatchSuspension? Suspension { get; set; }
+
+    /// <summary>Functions: symbols as Resolve-PatchSymbol gave them, or names.</summary>
+    [Parameter(ParameterSetName = TargetSet, Position = 1)]
+    [Parameter(ParameterSetName = "Suspension")]
+    [ArgumentCompleter(typeof(SymbolCompleter)), ValidateNotNullOrEmpty]
+    public object[] Symbol { get; set; } = [];
+
+    /// <summary>First address of a range; needs -Length.</summary>
+    [Parameter]
+    [AddressTransformation]
+    public AddressReference? Address { get; set; }
+
+    /// <summary>Length of the range in bytes; needs -Address.</summary>
+    [Parameter, ValidateRange(1, int.MaxValue)]
+    public int Length { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        PatchSuspension? suspension = Suspension ?? Target.Source as PatchSuspension;
+        PatchTargetReference reference = suspension is null ? Target : new PatchTargetReference(suspension);
+        ForTarget(reference, target =>
+        {
+            IReadOnlyList<AddressRange> ranges = Ranges(target);
+            WriteObject(suspension is null ? PatchTransaction.Check(target, ranges, new WriteOptions(), Cancellation)
+                : suspension.Check(ranges));
+        });
+    }
+
+    private List<AddressRange> Ranges(TargetProcess target)
+    {
+        if (Address is null != (Length == 0) || (Symbol.Length == 0 && Address is null))
+        {
+            throw new PatchException(PatchErrorId.CommandInvalid,
+                "There is nothing to check. Give functions with -Symbol, or a range with both -Address and -Length.");
+        }
+
+        List<AddressRange> ranges = [];
+        SymbolResolver? resolver = null;
+        foreach (object item in Symbol)
+        {
+            object value = item is PSObject wrapped ? wrapped.BaseObject : item;
+            ResolvedSymbol symbol = value as ResolvedSymbol
+                ?? (resolver ??= new SymbolResolver(target, new ResolverOptions())).Resolve(value.ToString() ?? "");
+            new AddressReference(symbol).CheckIsIn(target.Id);
+            ranges.Add(new AddressRange(symbol.Address, Math.Max(symbol.Size, JumpLength)));
+        }
+        Address?.CheckIsIn(target.Id);
+        if (Address is not null) ranges.Add(new AddressRange(Address.Address, (ulong)Length));
+        return ranges;
+    }
+}

@@ -1,0 +1,22 @@
+using System.Management.Automation;
+using Pannus.Patcher;
+
+namespace Pannus.PowerShell;
+
+/// <summary>Makes a function of a target go on in another one (Type J).</summary>
+[Cmdlet(VerbsCommunications.Write, "PatchJump", DefaultParameterSetName = StopSet, SupportsShouldProcess = true)]
+[OutputType(typeof(PlannedWrite))]
+public sealed class WritePatchJumpCommand : SymbolWriteCmdlet
+{
+    /// <summary>Where the jump leads: a symbol or an address.</summary>
+    [Parameter(Position = 1, Mandatory = true)]
+    [AddressTransformation]
+    public AddressReference Destination { get; set; } = null!;
+
+    /// <inheritdoc/>
+    protected override PlannedWrite Plan(WritePlanner planner)
+    {
+        Destination.CheckIsIn(Symbol.Id);
+        return planner.Jump(Symbol, Destination.Address, Destination.ToString());
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Management.Automation;
+using Pannus.Loader;
+using Pannus.Target;
+
+namespace Pannus.PowerShell;
+
+/// <summary>Offers names of processes that can be patched.</summary>
+public sealed class ProcessNameCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target) =>
+        TargetCatalog.GetAll(CancellationToken.None)
+            .Where(t => t.CanPatch && t.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
+            .GroupBy(t => t.Name, StringComparer.Ordinal)
+            .OrderBy(group => group.Key, StringComparer.OrdinalIgnoreCase)
+            .Select(group => Offer(group.Key, group.Key, $"{group.First().Path} ({string.Join(", ", group.Select(t => t.Id))})"));
+}
+
+/// <summary>Offers ids of processes that can be patched, for the beginning of an id or of a name.</summary>
+public sealed class TargetIdCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target) =>
+        from found in TargetCatalog.GetAll(CancellationToken.None)
+        let id = found.Id.ToString(CultureInfo.InvariantCulture)
+        where found.CanPatch && (id.StartsWith(word, StringComparison.Ordinal)
+            || found.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
+        orderby found.Id
+        select Offer(id, $"{id} {found.Name}", $"{found.Name} ({id}) {found.Path}");
+}
+
+/// <summary>Offers names of patches that are mounted into the target.</summary>
+public sealed class MountedNameCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target)
+    {
+        if (target is null) return [];
+        using TargetProcess process = target.Open();
+        return [.. PatchLoader.GetMounted(process).Where(m => m.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
+            .Select(m => Offer(m.Name, m.Name, $"{m.Path} at {DisplayText.Hex(m.Address)}"))];
+    }
+}

@@ -1,0 +1,111 @@
+using System.Management.Automation;
+using Pannus.Target;
+
+namespace Pannus.PowerShell;
+
+/// <summary>What all cmdlets share: Ctrl-C, errors, paths, confirmation.</summary>
+public abstract class PatchCmdlet : PSCmdlet, IDisposable
+{
+    /// <summary>Parameter set in which the target is the first argument.</summary>
+    protected const string TargetSet = "Target";
+
+    /// <summary>Parameter set in which the target comes through the pipeline, and other arguments move up by one.</summary>
+    protected const string PipelineSet = "Pipeline";
+
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Cancelled by Ctrl-C.</summary>
+    protected CancellationToken Cancellation => _stop.Token;
+
+    /// <inheritdoc/>
+    protected override void StopProcessing() => _stop.Cancel();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Closes what the cmdlet has opened. PowerShell calls it however the pipeline ends.</summary>
+    protected virtual void Dispose(bool disposing) => _stop.Dispose();
+
+    /// <summary>
+    /// Does the work on one target. A refusal is an error of this target only, unless a file that the user gave is at
+    /// fault.
+    /// </summary>
+    protected void ForTarget(PatchTargetReference reference, Action<TargetProcess> work) => Attempt(reference, () =>
+    {
+        using TargetProcess target = reference.Open();
+        work(target);
+    });
+
+    /// <summary>Like <see cref="ForTarget"/> for work that does not need the target opened.</summary>
+    protected void Attempt(PatchTargetReference? reference, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (PatchException e)
+        {
+            ErrorRecord error = PatchErrors.Record(e, reference);
+            if (PatchErrors.IsBadFile(e.Id)) ThrowTerminatingError(error);
+            WriteError(error);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            throw new PipelineStoppedException();
+        }
+    }
+
+    /// <summary>Does what all targets need once; a refusal ends the pipeline.</summary>
+    protected T Once<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (PatchException e)
+        {
+            ThrowTerminatingError(PatchErrors.Record(e, null));
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// The full path of a file, relative to PowerShell's location; wildcards are not expanded. Errors:
+    /// <see cref="PatchErrorId.PatchFileNotFound"/>.
+    /// </summary>
+    protected string FullPath(string path)
+    {
+        try
+        {
+            string full = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
+            if (provider.Name == "FileSystem") return full;
+        }
+        catch (Exception e) when (e is SessionStateException or PSNotSupportedException or PSArgumentException)
+        {
+            throw new PatchException(PatchErrorId.PatchFileNotFound, $"'{path}' is no path of a file: {e.Message}", e);
+        }
+        throw new PatchException(PatchErrorId.PatchFileNotFound, $"'{path}' is not in the file system.");
+    }
+
+    /// <summary>Like <see cref="FullPath"/> for a file that need not be given: '' and '-' mean none, as in 2004.</summary>
+    protected string? OptionalPath(string? path)
+    {
+        if (path is null or "" or "-") return null;
+        string full = FullPath(path);
+        return File.Exists(full) ? full
+            : throw new PatchException(PatchErrorId.PatchFileNotFound, $"There is no file {full}.");
+    }
+
+    /// <summary>ShouldProcess that also tells whether it said no because of -WhatIf.</summary>
+    protected bool ShouldProcess(string target, string action, out bool isWhatIf)
+    {
+        string description = $"Performing the operation \"{action}\" on target \"{target}\".";
+        bool answer = ShouldProcess(description, $"{description} Continue?", "Confirm", out ShouldProcessReason reason);
+        isWhatIf = reason == ShouldProcessReason.WhatIf;
+        return answer;
+    }
+}

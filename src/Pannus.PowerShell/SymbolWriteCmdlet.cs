@@ -1,0 +1,19 @@
+using System.Management.Automation;
+using Pannus.Patcher;
+using Pannus.Resolver;
+
+namespace Pannus.PowerShell;
+
+/// <summary>A cmdlet that writes over a symbol.</summary>
+public abstract class SymbolWriteCmdlet : WriteCmdlet
+{
+    /// <summary>The symbol to write over, as Resolve-PatchSymbol gave it.</summary>
+    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    public ResolvedSymbol Symbol { get; set; } = null!;
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => Write(new PatchTargetReference(Symbol), Plan);
+
+    /// <summary>Plans the write.</summary>
+    protected abstract PlannedWrite Plan(WritePlanner planner);
+}

@@ -1,0 +1,177 @@
+using Pannus.Patcher;
+using Pannus.Tests.Support;
+
+namespace Pannus.Tests.Live;
+
+/// <summary>The scenarios of tests/targets: each program says what it is about.</summary>
+public sealed class ScenarioTests
+{
+    private static readonly string[] s_fast = ["CFLAGS=-O2"];
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    [InlineData(256)]
+    public void Replaces_a_function_that_many_threads_call(int threads)
+    {
+        using TargetProgram program = Start("threads", [], threads.ToString());
+        LivePatchResult result = Apply(program, "threads");
+        Assert.Equal(LivePatchStatus.Applied, result.Status);
+        program.Say("value");
+        Assert.Equal("value 102", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
+        Assert.Equal("failed 0", Quit(program));
+    }
+
+    [Theory]
+    [InlineData("-O2", "-static")]
+    [InlineData("-O2 -fPIE", "-static-pie")]
+    [InlineData("-O2 -fno-pie", "-no-pie")]
+    [InlineData("-O0", "")]
+    public void Replaces_functions_of_programs_linked_in_every_way(string flags, string link)
+    {
+        string[] variables = ["CFLAGS=" + flags, "LDFLAGS=" + link];
+        using TargetProgram program = Start("threads", variables, "4");
+        _ = Apply(program, "threads");
+        program.Say("value");
+        Assert.Equal("value 102", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
+        Assert.Equal("failed 0", Quit(program));
+    }
+
+    [Theory]
+    [InlineData("gcc")]
+    [InlineData("clang")]
+    public void Keeps_arguments_results_recursion_and_the_red_zone(string compiler)
+    {
+        using TargetProgram program = Start("arguments", ["CC=" + compiler]);
+        _ = Apply(program, "arguments");
+        Thread.Sleep(200);
+        Assert.Equal("failed 0", Quit(program));
+    }
+
+    [Fact]
+    public void Replaces_functions_of_a_library_by_qualified_names()
+    {
+        using TargetProgram program = Start("library", s_fast);
+        _ = Apply(program, "library");
+        program.Say("value");
+        string[] values = [.. Enumerable.Range(0, 7).Select(_ => program.NextLine())];
+        Assert.Equal(
+            ["foo_value 1001", "foo_v@FOO_1 2001", "foo_v@@FOO_2 2002", "a.c:helper 3001", "b.c:helper 4202", "hidden 5001", "libfoo.so.1!hidden 5010"],
+            values);
+    }
+
+    [Fact]
+    public void Refuses_a_name_that_two_files_have_and_lists_both()
+    {
+        using TargetProgram program = Start("library", s_fast);
+        PatchException error = Patching.Refused(program, () =>
+            Patching.Apply(program, Built.Target("patches/library.so", s_fast), "alias b_counter b.c:counter\nJ helper helper_a_plug\n"));
+        Assert.Equal(PatchErrorId.SymbolAmbiguous, error.Id);
+        Assert.Contains("a.c:helper", error.Message);
+        Assert.Contains("b.c:helper", error.Message);
+    }
+
+    [Theory]
+    [InlineData("tls-ie")]
+    [InlineData("tls-gd")]
+    public void Reaches_thread_local_variables_of_program_and_library(string patch)
+    {
+        using TargetProgram program = Start("tls", s_fast);
+        string[] Values()
+        {
+            program.Say("value");
+            return [.. Enumerable.Range(0, 4).Select(_ => program.WaitFor(l => l.StartsWith("tls ", StringComparison.Ordinal)))];
+        }
+        string[] before = Values();
+        _ = Patching.Apply(program, Built.Target($"patches/{patch}.so", s_fast), "J tls_sum tls_sum_plug");
+        string[] after = Values();
+        Assert.Equal(4, after.Length);
+        // "tls I RESULT EXECUTABLE LIBRARY": the patch adds to what is in each thread's own variables.
+        for (int i = 0; i < 4; i++)
+        {
+            int[] old = [.. before[i].Split(' ').Skip(1).Select(int.Parse)], now = [.. after[i].Split(' ').Skip(1).Select(int.Parse)];
+            Assert.Equal(old[0], now[0]);
+            Assert.NotEqual(old[1], now[1]);
+        }
+        Assert.Equal(after.Length, after.Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData("tls-new", "thread-local variables of its own")]
+    [InlineData("tls-desc", "R_X86_64_TLSDESC")]
+    public void Refuses_thread_locals_that_it_cannot_place(string patch, string reason)
+    {
+        using TargetProgram program = Start("tls", s_fast);
+        PatchException error = Patching.Refused(program, () =>
+            Patching.Apply(program, Built.Target($"patches/{patch}.so", s_fast), "J tls_sum tls_sum_plug"));
+        Assert.Equal(PatchErrorId.RelocationUnsupported, error.Id);
+        Assert.Contains(reason, error.Message);
+    }
+
+    [Fact]
+    public void Calls_functions_behind_ifunc_symbols_that_nobody_has_bound()
+    {
+        using TargetProgram program = Start("ifunc", s_fast);
+        _ = Apply(program, "ifunc");
+        _ = Apply(program, "ifunc-pick");
+        program.Say("value");
+        string measure = program.WaitFor(l => l.StartsWith("measure", StringComparison.Ordinal));
+        Assert.NotEqual("measure -1", measure);
+        Assert.True(int.Parse(measure.Split(' ')[1]) > 1000, measure);
+        Assert.Equal("pick 1002", program.WaitFor(l => l.StartsWith("pick", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Replaces_a_function_of_a_library_of_the_system()
+    {
+        using TargetProgram program = Start("zlib", s_fast);
+        _ = Apply(program, "zlib");
+        Thread.Sleep(100);
+        Assert.Equal("failed 0", Quit(program));
+    }
+
+    [Fact]
+    public void Lets_exceptions_and_cancellation_go_through_what_it_replaced()
+    {
+        using TargetProgram program = Start("cpp", s_fast);
+        program.Say("throw");
+        Assert.StartsWith("caught 42", program.WaitFor(l => l.StartsWith("caught", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Waits_for_a_thread_inside_to_leave_or_refuses()
+    {
+        using TargetProgram program = Start("threads", s_fast, "0");
+        program.Say("value");
+        Assert.Equal("value 2", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
+        Assert.Equal(LivePatchStatus.Applied, Apply(program, "threads").Status);
+    }
+
+    [Fact]
+    public void Holds_no_thread_longer_when_it_is_patched_over_and_over()
+    {
+        // Two patches of one function take turns over a service that checks itself.
+        using TargetProgram program = Start("invariants", s_fast);
+        for (int round = 0; round < 2000; round++)
+            Assert.Equal(LivePatchStatus.Applied, Apply(program, round % 2 == 0 ? "invariants-a" : "invariants-b").Status);
+        program.Say("value");
+        _ = program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal));
+        Assert.Equal("failed 0", Quit(program));
+    }
+
+    private static TargetProgram Start(string name, string[] variables, params string[] arguments)
+    {
+        TargetProgram program = TargetProgram.Start(Built.Target(name, variables), arguments);
+        _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
+        return program;
+    }
+
+    private static LivePatchResult Apply(TargetProgram program, string patch) => Patching.Apply(program,
+        Built.Target($"patches/{patch}.so", s_fast), File.ReadAllText(Path.Combine(Built.Repository, "tests/targets/patches", patch + ".cmd")));
+
+    private static string Quit(TargetProgram program)
+    {
+        program.Say("quit");
+        return program.WaitFor(l => l.StartsWith("failed", StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,100 @@
+# Holding a target, and looking where its threads are.
+
+BeforeAll {
+    Import-Module "$PSScriptRoot/../Pannus.psd1"
+    . "$PSScriptRoot/Support.ps1"
+    $target = Start-Target -Interval 5
+
+    function Get-LineCount { [IO.File]::ReadAllLines($target.Log).Count }
+}
+
+AfterAll { Stop-Target }
+
+Describe 'Suspend-PatchProcess and Resume-PatchProcess' {
+    It 'hold a target and let it go on' {
+        $hold = Get-PatchTarget -Id $target.Id | Suspend-PatchProcess -Deadline 10
+        try {
+            $hold.Id | Should -Be $target.Id
+            $hold.Threads | Should -Be 1
+            $hold.IsHeld | Should -BeTrue
+            $lines = Get-LineCount
+            [Threading.Thread]::Sleep(100)
+            Get-LineCount | Should -Be $lines
+        }
+        finally {
+            $ended = $hold | Resume-PatchProcess -PassThru
+        }
+        $ended.IsHeld | Should -BeFalse
+        $ended.Held | Should -BeGreaterThan ([TimeSpan]::FromMilliseconds(100))
+        Get-Output $target | Should -Be $unpatched
+    }
+
+    It 'takes a bare number as seconds' {
+        $hold = Suspend-PatchProcess $target.Id -Deadline 1.5
+        $hold | Resume-PatchProcess
+        $hold.Deadline | Should -Be ([TimeSpan]::FromSeconds(1.5))
+    }
+
+    It 'gives nothing to the pipeline without -PassThru' {
+        Suspend-PatchProcess $target.Id | Resume-PatchProcess | Should -BeNullOrEmpty
+    }
+
+    It 'lets the target go on at the deadline, and says so when it is resumed later' {
+        $hold = Suspend-PatchProcess $target.Id -Deadline 00:00:00.1
+        Wait-Until { -not $hold.IsHeld }
+        Get-Output $target | Should -Be $unpatched
+        $hold | Resume-PatchProcess -WarningAction SilentlyContinue -WarningVariable warnings
+        $warnings | Should -HaveCount 1
+    }
+
+    It 'holds nothing with -WhatIf, and Resume-PatchProcess takes that nothing' {
+        $hold = Suspend-PatchProcess $target.Id -WhatIf
+        $hold | Should -BeNullOrEmpty
+        Resume-PatchProcess $hold
+    }
+
+    It 'refuses a deadline of <deadline>' -ForEach @(@{ deadline = 0 }, @{ deadline = -1 }, @{ deadline = 61 }) {
+        (Get-Refusal { Suspend-PatchProcess $target.Id -Deadline $deadline }).FullyQualifiedErrorId |
+            Should -BeLike 'ParameterArgumentValidationError,*'
+    }
+
+    It 'refuses a process that is not there' {
+        (Get-Refusal { Suspend-PatchProcess $noSuchId }).FullyQualifiedErrorId | Should -BeLike 'TargetNotFound,*'
+    }
+}
+
+Describe 'Test-PatchSafety' {
+    It 'takes <how>' -ForEach @(
+        @{ how = 'a name'; test = { Test-PatchSafety $target.Id str_V } }
+        @{ how = 'a symbol'; test = { $target | Test-PatchSafety -Symbol (Resolve-PatchSymbol $target.Id str_V) } }
+        @{ how = 'an address and a length'; test = {
+                Test-PatchSafety $target.Id -Address (Resolve-PatchSymbol $target.Id str_V).Address -Length 15 } }
+    ) {
+        $safety = & $test
+        $safety.Id | Should -Be $target.Id
+        $safety.IsSafe | Should -BeTrue
+        $safety.Threads | Should -Be 1
+    }
+
+    It 'checks inside a hold' {
+        $hold = Suspend-PatchProcess $target.Id -Deadline 10
+        try {
+            ($hold | Test-PatchSafety -Symbol str_V).IsSafe | Should -BeTrue
+            (Test-PatchSafety -Suspension $hold -Symbol str_V).IsSafe | Should -BeTrue
+            $hold.IsHeld | Should -BeTrue
+        }
+        finally { $hold | Resume-PatchProcess }
+    }
+
+    It 'names the thread that is inside a function' {
+        # A thread of the target nearly always sleeps, and main is always on its stack.
+        $safety = Test-PatchSafety $target.Id main
+        $safety.IsSafe | Should -BeFalse
+        $safety.ThreadId | Should -Be $target.Id
+        $safety.Symbol | Should -Not -BeNullOrEmpty
+    }
+
+    It 'refuses to check nothing' {
+        (Get-Refusal { Test-PatchSafety $target.Id }).FullyQualifiedErrorId | Should -BeLike 'CommandInvalid,*'
+    }
+}
