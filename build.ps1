@@ -37,6 +37,7 @@ $env:DOTNET_NOLOGO = '1'
 $compilers = @{ 'gcc' = 'gcc'; 'make' = 'make'; '/usr/include/stdio.h' = 'libc6-dev' }
 $servers = @{
     'clang' = 'clang'
+    'g++' = 'g++'
     'nginx' = 'nginx'
     'redis-cli' = 'redis-tools'
     'redis-server' = 'redis-server'
@@ -76,21 +77,23 @@ function Install-Prerequisite([hashtable] $Prerequisite) {
 }
 
 # Publishes beside the old output and then takes its place: a program that runs from the old one keeps its files.
-function Publish-Project([string] $Project, [string] $Folder) {
-    $new = "$bin/new-$Folder"
-    Invoke-Step "Building $Project" {
-        rm -rf $new && dotnet publish "$root/src/$Project" -c Release -o $new --nologo -v quiet &&
-            rm -rf "$bin/$Folder" && mv $new "$bin/$Folder"
+function Publish-Project([string] $Project, [string] $Framework, [string] $Folder) {
+    $new = "$bin/new/$Folder"
+    Invoke-Step "Building $Project for $Framework" {
+        rm -rf $new && dotnet publish "$root/src/$Project" -c Release -f $Framework -o $new --nologo -v quiet &&
+            rm -rf "$bin/$Folder" && mkdir -p "$bin/$Folder" && mv -T $new "$bin/$Folder"
     }
 }
 
 function Invoke-Build {
-    Publish-Project Pannus.PowerShell module
-    # The views belong to this inner manifest: one that is named in Pannus.psd1 but not built yet would make the
-    # import fail before Pannus.psm1 can say what to do.
-    New-ModuleManifest "$bin/module/Pannus.PowerShell.psd1" -RootModule Pannus.PowerShell.dll `
-        -FormatsToProcess Pannus.Format.ps1xml -CmdletsToExport '*' -ModuleVersion 0.1.0
-    Publish-Project Pannus.Console host
+    foreach ($framework in 'net8.0', 'net10.0') {
+        Publish-Project Pannus.PowerShell $framework "module/$framework"
+        # The views belong to this inner manifest: one that is named in Pannus.psd1 but not built yet would make the
+        # import fail before Pannus.psm1 can say what to do.
+        New-ModuleManifest "$bin/module/$framework/Pannus.PowerShell.psd1" -RootModule Pannus.PowerShell.dll `
+            -FormatsToProcess Pannus.Format.ps1xml -CmdletsToExport '*' -ModuleVersion 0.1.0
+    }
+    Publish-Project Pannus.Console net10.0 host
 }
 
 function Start-Program([string] $Path, [string[]] $Arguments) {
