@@ -87,11 +87,11 @@ Describe 'Test-PatchSafety' {
     }
 
     It 'names the thread that is inside a function' {
-        # A thread of the target nearly always sleeps, and main is always on its stack.
-        $safety = Test-PatchSafety $target.Id main
+        $stuck = Start-StuckTarget
+        $safety = Test-PatchSafety $stuck.Id stuck
         $safety.IsSafe | Should -BeFalse
-        $safety.ThreadId | Should -Be $target.Id
-        $safety.Symbol | Should -Not -BeNullOrEmpty
+        $safety.ThreadId | Should -Be $stuck.Id
+        $safety.Symbol | Should -BeLike 'stuck+0x* (stuck)'
     }
 
     It 'refuses to check nothing' {

@@ -4,6 +4,10 @@ $sample = [IO.Path]::GetFullPath("$PSScriptRoot/../bin/tests/sample")
 & make -s -C "$PSScriptRoot/../src/sample" "OUT=$sample"
 if ($LASTEXITCODE -ne 0) { throw 'The sample could not be built.' }
 
+$targets = [IO.Path]::GetFullPath("$PSScriptRoot/../bin/tests/targets/default")
+& make -s -C "$PSScriptRoot/targets" "OUT=$targets" "$targets/stuck" "$targets/patches/stuck.so"
+if ($LASTEXITCODE -ne 0) { throw 'The targets could not be built.' }
+
 $patch = "$sample/patch.so"
 $commands = "$sample/pannus.cmd"
 
@@ -25,6 +29,16 @@ function Start-Target([int] $Interval = 20) {
     $started.Add($process)
     Wait-Until { [IO.File]::Exists($log) -and [IO.FileInfo]::new($log).Length -gt 0 }
     [pscustomobject]@{ Id = $process.Id; Process = $process; Log = $log }
+}
+
+# Starts a target whose thread stays on the first bytes of its function `stuck`.
+function Start-StuckTarget {
+    $start = [Diagnostics.ProcessStartInfo]::new("$targets/stuck")
+    $start.RedirectStandardInput = $start.RedirectStandardOutput = $true
+    $process = [Diagnostics.Process]::Start($start)
+    $started.Add($process)
+    $null = $process.StandardOutput.ReadLine()
+    [pscustomobject]@{ Id = $process.Id; Process = $process }
 }
 
 function Stop-Target {

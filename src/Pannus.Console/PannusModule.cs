@@ -17,7 +17,7 @@ internal sealed class PannusModule
     {
         if (manifest is null)
             return;
-        if (File.Exists(Path.Join(Path.GetDirectoryName(manifest), "bin", "module", "Pannus.PowerShell.psd1")))
+        if (File.Exists(Path.Join(Path.GetDirectoryName(manifest), "bin", "module", "net10.0", "Pannus.PowerShell.psd1")))
         {
             session.Run(Import);
             return;

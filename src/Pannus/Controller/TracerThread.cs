@@ -10,7 +10,7 @@ namespace Pannus.Controller;
 /// </summary>
 internal static class TracerThread
 {
-    private const int StackSize = 256 * 1024;
+    private const int StackSize = 256 * 1024, PrioProcess = 0, HighestPriority = -20;
 
     /// <summary>Runs <paramref name="work"/> and returns when the thread has ended; its exception is rethrown here.</summary>
     public static void Run(string name, Action work)
@@ -19,6 +19,9 @@ internal static class TracerThread
         ExceptionDispatchInfo? failure = null;
         var thread = new Thread(() =>
         {
+            // A busy target has threads of its own on every processor, and holding it should not wait for their time slices.
+            // Where the user may not raise it (setpriority(2)), it stays as it is.
+            _ = Syscall.Call(Syscall.Setpriority, PrioProcess, 0, HighestPriority);
             try
             {
                 work();

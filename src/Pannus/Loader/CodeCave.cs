@@ -26,8 +26,9 @@ internal static class CodeCave
                 ulong start = (end + 15) & ~15ul;
                 ulong pageEnd = (end + PageSize - 1) & ~(PageSize - 1);
                 if (start + (ulong)length > pageEnd) continue;
-                // Private and from a file: not a writable or shared mapping that somebody else fills.
-                if (target.Map.Find(start) is { Inode: not 0 } region && region.Contains(start + (ulong)length - 1)
+                // A file's, or the kernel's vdso (which a static program may have to offer only): no memory that somebody
+                // fills. What is written there is a copy of this process's own.
+                if (target.Map.Find(start) is { } region && (region.Inode != 0 || region.Path == "[vdso]") && region.Contains(start + (ulong)length - 1)
                     && (region.Access & (MemoryAccess.Execute | MemoryAccess.Write | MemoryAccess.Shared)) == MemoryAccess.Execute)
                 {
                     return start;

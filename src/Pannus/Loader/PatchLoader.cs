@@ -61,13 +61,18 @@ public static class PatchLoader
     public static IEnumerable<ResolvedSymbol> Find(TargetProcess target, PatchModule module, string wildcard)
     {
         bool Matches(string name) => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(wildcard, name, ignoreCase: false);
-        if (!MountName.All(target.Map).Any(m => m.Name == module.Name && m.Regions.Any(r => r.Contains(module.Address))))
+        IReadOnlyList<MemoryRegion>? regions = MountName.All(target.Map)
+            .FirstOrDefault(m => m.Name == module.Name && m.Regions.Any(r => r.Contains(module.Address))).Regions;
+        if (regions is null)
         {
             throw new PatchException(PatchErrorId.SymbolNotFound,
                 $"{module.Name} is not mapped at 0x{module.Address:x} in {target.DisplayName} any more.");
         }
         if (TryOpen(module) is not { } patch)
-            return new SymbolResolver(target).Find($"{module.Name}!{wildcard}");
+        {
+            return ModuleScanner.TryRead(target, regions) is { } mapped
+                ? new ModuleSymbols(target, mapped, new ResolverOptions()).Find(Matches) : [];
+        }
         using (patch)
         {
             return [.. PatchImageReader.Read(patch).Defined.Values.Where(s => Matches(s.Name) && !s.IsThreadLocal)

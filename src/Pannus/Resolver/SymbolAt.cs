@@ -1,4 +1,5 @@
 using Pannus.Elf;
+using Pannus.Loader;
 using Pannus.Patcher;
 using Pannus.Target;
 
@@ -10,7 +11,11 @@ internal static class SymbolAt
     /// <summary>How a message names an address: <c>func+0x12 (module)</c>, as far as it is known.</summary>
     public static string Describe(TargetProcess target, ulong address)
     {
-        if (target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End) is not { } module) return $"0x{address:x}";
+        if (target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End) is not { } module)
+        {
+            return target.Map.Find(address) is { } region && MountName.FromRegion(region) is { } patch
+                ? $"{patch}+0x{address - region.Start + region.Offset:x}" : $"0x{address:x}";
+        }
         ulong value = address - module.LoadBias;
         ElfSymbol best = default;
         foreach (ElfSymbol s in Tables(module))

@@ -122,11 +122,10 @@ public sealed class SymbolResolver
     }
 
     private static bool IsOf(TargetModule module, string name) => name.Length == 0
-        ? !module.IsPatch
-        : module.Name == name || Path.GetFileName(module.Path) == name;
+        || module.Name == name || Path.GetFileName(module.Path) == name;
 
-    // The dynamic linker does not search the vdso, and a patch must not depend on another by chance.
-    private static bool IsProgram(TargetModule module) => !module.IsPatch && module.Path != "[vdso]";
+    // The dynamic linker does not search the vdso.
+    private static bool IsProgram(TargetModule module) => module.Path != "[vdso]";
 
     private static ResolvedSymbol? Choose(SymbolName name, IEnumerable<ResolvedSymbol> candidates)
     {

@@ -16,7 +16,8 @@ internal static class ModuleScanner
     {
         string? program = ProcFile.TryReadLink($"/proc/{target.ViewId}/exe");
         List<TargetModule> modules = [];
-        foreach (List<MemoryRegion> regions in Instances(target.Map.Regions))
+        // Patches are no part of the program, and there may be thousands of them.
+        foreach (List<MemoryRegion> regions in Instances(target.Map.Regions.Where(r => MountName.FromRegion(r) is null)))
             if (TryRead(target, regions, program) is { } module) modules.Add(module);
 
         int executable = FindExecutable(target, modules, program);
@@ -31,7 +32,7 @@ internal static class ModuleScanner
     }
 
     // The mappings of one file that belong together. A file mapped twice (dlmopen) begins again at offset 0.
-    private static IEnumerable<List<MemoryRegion>> Instances(IReadOnlyList<MemoryRegion> regions)
+    private static List<List<MemoryRegion>> Instances(IEnumerable<MemoryRegion> regions)
     {
         var open = new Dictionary<(ulong, ulong), List<MemoryRegion>>();
         var all = new List<List<MemoryRegion>>();
@@ -50,7 +51,8 @@ internal static class ModuleScanner
         return all;
     }
 
-    private static TargetModule? TryRead(TargetProcess target, List<MemoryRegion> regions, string? program)
+    /// <summary>Reads one module by its mappings; null when they are none's.</summary>
+    public static TargetModule? TryRead(TargetProcess target, IReadOnlyList<MemoryRegion> regions, string? program = null)
     {
         MemoryRegion first = regions[0];
         Span<byte> magic = stackalloc byte[4];
@@ -61,11 +63,10 @@ internal static class ModuleScanner
         string path = first.Path.EndsWith(" (deleted)", StringComparison.Ordinal) ? first.Path[..^10] : first.Path;
         if (OpenImage(target, first, path) is not { } image) return null;
         if (Bias(image, regions) is not { } bias) return null;
-        string fileName = MountName.FromRegion(first) ?? path[(path.LastIndexOf('/') + 1)..];
-        bool isPatch = MountName.FromRegion(first) is not null;
+        string? patch = MountName.FromRegion(first);
         return new TargetModule
         {
-            Name = !isPatch && image.SoName is { Length: > 0 } soname ? soname : fileName,
+            Name = patch ?? (image.SoName is { Length: > 0 } soname ? soname : path[(path.LastIndexOf('/') + 1)..]),
             Path = path,
             IsExecutable = first.Path == program,
             Start = first.Start,
@@ -117,7 +118,7 @@ internal static class ModuleScanner
 
     // gABI, "Program Loading": a segment lies at load bias + p_vaddr, and the page its file offset falls into is the one
     // that the mapping starts with.
-    private static ulong? Bias(ElfImage image, List<MemoryRegion> regions)
+    private static ulong? Bias(ElfImage image, IReadOnlyList<MemoryRegion> regions)
     {
         foreach (ProgramHeader segment in image.ProgramHeaders)
         {

@@ -29,9 +29,6 @@ public sealed record TargetModule
     /// </summary>
     public required ElfImage Image { get; init; }
 
-    /// <summary>Whether it is a patch that Pannus mapped, and no part of the program.</summary>
-    public bool IsPatch => Path.StartsWith("/memfd:pannus:", StringComparison.Ordinal);
-
     /// <summary>NT_GNU_BUILD_ID in lower-case hex; empty when the module has none.</summary>
     public string BuildId => Image.BuildId;
 

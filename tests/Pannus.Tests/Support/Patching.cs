@@ -20,7 +20,7 @@ internal static class Patching
     /// <summary>Refuses, and leaves the target as it was; gives the error.</summary>
     public static PatchException Refused(TargetProgram program, Action work)
     {
-        string before = program.Fingerprint();
+        string before = program.SettledFingerprint();
         PatchException error = Assert.Throws<PatchException>(work);
         Assert.Equal(before, program.Fingerprint());
         Assert.False(program.HasExited);

@@ -96,6 +96,18 @@ internal sealed class TargetProgram : IDisposable
         return text.ToString();
     }
 
+    /// <summary>The fingerprint of a program that has done with starting: its threads are made, its masks are set.</summary>
+    public string SettledFingerprint()
+    {
+        for (string last = Fingerprint(); ;)
+        {
+            Thread.Sleep(20);
+            string now = Fingerprint();
+            if (now == last) return now;
+            last = now;
+        }
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited) _process.Kill();

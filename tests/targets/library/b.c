@@ -1,7 +1,7 @@
 // One of the two files with a static function `helper` and a static `counter`.
 #include "library.h"
 
-static int counter = 200;
+static volatile int counter = 200;
 
 static PATCHABLE int helper(int x)
 {

@@ -1,0 +1,1 @@
+J stuck stuck_plug
