@@ -5,7 +5,7 @@ namespace Pannus.Elf;
 /// <summary>GNU symbol versions: <c>.gnu.version</c>, <c>_d</c>, <c>_r</c> (LSB Core, "Symbol Versioning").</summary>
 internal sealed class SymbolVersions
 {
-    private const ushort Hidden = 0x8000, FirstNamed = 2;
+    private const ushort Hidden = 0x8000, FirstNamed = 2, MostVersions = 0x7fff;
 
     private readonly ushort[] _indices;
     private readonly Dictionary<int, string> _names = [];
@@ -36,7 +36,7 @@ internal sealed class SymbolVersions
     private void ReadDefinitions(ElfImage image)
     {
         if (image.DynamicValue(DynamicTag.VerDef) is not { } at) return;
-        ulong count = Math.Min(image.DynamicValue(DynamicTag.VerDefCount) ?? 0, ushort.MaxValue);
+        ulong count = Math.Min(image.DynamicValue(DynamicTag.VerDefCount) ?? 0, MostVersions);
         for (ulong i = 0; i < count; i++)
         {
             ReadOnlySpan<byte> entry = image.VirtualSlice(at, 20, "a version definition");
@@ -52,7 +52,8 @@ internal sealed class SymbolVersions
     private void ReadNeeds(ElfImage image)
     {
         if (image.DynamicValue(DynamicTag.VerNeed) is not { } at) return;
-        ulong count = Math.Min(image.DynamicValue(DynamicTag.VerNeedCount) ?? 0, ushort.MaxValue);
+        ulong count = Math.Min(image.DynamicValue(DynamicTag.VerNeedCount) ?? 0, MostVersions);
+        int total = 0;
         for (ulong i = 0; i < count; i++)
         {
             ReadOnlySpan<byte> entry = image.VirtualSlice(at, 16, "a version need");
@@ -61,6 +62,7 @@ internal sealed class SymbolVersions
             uint next = BinaryPrimitives.ReadUInt32LittleEndian(entry[12..]);
             for (int k = 0; k < names; k++)
             {
+                if (++total > MostVersions) throw image.Invalid("more symbol versions than there are numbers for them");
                 ReadOnlySpan<byte> one = image.VirtualSlice(aux, 16, "a version need");
                 _names[BinaryPrimitives.ReadUInt16LittleEndian(one[6..]) & ~Hidden] =
                     image.DynamicText(BinaryPrimitives.ReadUInt32LittleEndian(one[8..]));
