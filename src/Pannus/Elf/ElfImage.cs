@@ -83,7 +83,8 @@ public sealed partial class ElfImage : IDisposable
         ProgramHeader[] loads = [.. headers.ProgramHeaders.Where(p => p.IsLoad && p.MemorySize > 0)];
         if (loads.Length == 0) throw headers._bytes.Invalid("no segments");
         ulong first = loads.Min(l => l.VirtualAddress) & ~0xffful, end = loads.Max(l => l.VirtualAddress + l.MemorySize);
-        if (end <= first || end - first > LargestModule) throw headers._bytes.Invalid("segments of an impossible size");
+        if (end <= first || end - first > LargestModule || loads.Any(l => l.VirtualAddress + l.MemorySize < l.VirtualAddress))
+            throw headers._bytes.Invalid("segments of an impossible size");
 
         byte[] content = new byte[end - first];
         ulong bias = start - first;
@@ -197,8 +198,18 @@ public sealed partial class ElfImage : IDisposable
         SectionHeader table = sections[(int)names];
         ReadOnlySpan<byte> text = _bytes.Slice(table.Offset, table.Size, "the section name table");
         offset -= (ulong)size * count;
+        Dictionary<uint, string> known = [];
+        var budget = new NameBudget(this, text.Length);
         for (int i = 0; i < sections.Count; i++, offset += (ulong)size)
-            sections[i] = sections[i] with { Name = Text(text, _bytes.Word(offset)) };
+        {
+            uint at = _bytes.Word(offset);
+            if (!known.TryGetValue(at, out string? name))
+            {
+                budget.Spend(TextBytes(text, at).Length);
+                known[at] = name = Text(text, at);
+            }
+            sections[i] = sections[i] with { Name = name };
+        }
         return sections;
     }
 

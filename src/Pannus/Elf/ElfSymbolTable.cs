@@ -62,6 +62,19 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
         return found;
     }
 
+    /// <summary>Refuses names that would together take far more memory than the file does.</summary>
+    internal void CheckNames()
+    {
+        var budget = new NameBudget(_image, (int)_stringsSize);
+        ReadOnlySpan<byte> strings = Strings;
+        HashSet<uint> known = [];
+        for (int i = 0; i < Count; i++)
+        {
+            uint name = this[i].NameOffset;
+            if (known.Add(name)) budget.Spend(ElfImage.TextBytes(strings, name).Length);
+        }
+    }
+
     internal string NameAt(uint offset) => ElfImage.Text(Strings, offset);
 
     internal string VersionOf(int index, out bool isDefault)
@@ -103,6 +116,8 @@ public readonly struct ElfSymbol
     {
         (_table, Index, _name, Value, Size, _info, _other, SectionIndex) = (table, index, name, value, size, info, other, section);
     }
+
+    internal uint NameOffset => _name;
 
     /// <summary>Index in its table.</summary>
     public int Index { get; }

@@ -12,8 +12,12 @@ internal static class PatchImageReader
     /// Reads a patch. Errors: <see cref="PatchErrorId.PatchFileInvalid"/>, <see cref="PatchErrorId.ConstructorUnsupported"/>,
     /// <see cref="PatchErrorId.RelocationUnsupported"/>.
     /// </summary>
-    public static PatchImage Read(PatchFile patch) =>
-        patch.Image.Type == ElfType.Rel ? ObjectLayout.Read(patch) : SharedObjectLayout.Read(patch);
+    public static PatchImage Read(PatchFile patch)
+    {
+        patch.Image.SymbolTable.CheckNames();
+        patch.Image.DynamicSymbols.CheckNames();
+        return patch.Image.Type == ElfType.Rel ? ObjectLayout.Read(patch) : SharedObjectLayout.Read(patch);
+    }
 
     internal static PatchException Invalid(PatchFile patch, string what) =>
         new(PatchErrorId.PatchFileInvalid, $"{patch.Path}: {what}.");
