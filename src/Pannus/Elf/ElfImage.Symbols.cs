@@ -59,7 +59,8 @@ public sealed partial class ElfImage
         uint last = 0;
         ReadOnlySpan<byte> table = VirtualSlice(bucketsAt, 4ul * buckets, "DT_GNU_HASH");
         for (int i = 0; i < (int)buckets; i++) last = Math.Max(last, BinaryPrimitives.ReadUInt32LittleEndian(table[(i * 4)..]));
-        if (last < first) return first;
+        // Without exports the table knows nothing of what is imported; the relocations do.
+        if (last < first) return Math.Max(first, 1 + Relocations.Select(r => (ulong)r.SymbolIndex).DefaultIfEmpty().Max());
         while ((VirtualWord(chainsAt + 4ul * (last - first)) & 1) == 0) last++;
         return last + 1;
     }
