@@ -1,9 +1,8 @@
-using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 
 namespace Pannus.Interop;
 
-/// <summary>Opens files that somebody named, and that may turn out to be a FIFO without a writer or an endless device.</summary>
+/// <summary>Opens files that somebody named, which may turn out to be a FIFO without a writer or a device.</summary>
 internal static unsafe class RegularFile
 {
     private const long FstatNumber = 5;
@@ -19,12 +18,14 @@ internal static unsafe class RegularFile
     {
         // O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
         int descriptor = Syscall.Open(path, Syscall.ORdonly | Syscall.ONonblock);
-        if (descriptor < 0) throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: {Errno.Text(-descriptor)}.");
+        if (descriptor < 0)
+            throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: {Errno.Text(-descriptor)}.");
         var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         byte* stat = stackalloc byte[StatSize];
         bool isRegular = Syscall.Call(FstatNumber, descriptor, (long)stat) == 0
-            && (BinaryPrimitives.ReadUInt32LittleEndian(new ReadOnlySpan<byte>(stat + ModeOffset, 4)) & TypeMask) == Regular;
-        if (isRegular && RandomAccess.GetLength(handle) <= largest) return new FileStream(handle, FileAccess.Read, bufferSize: 1);
+            && (*(uint*)(stat + ModeOffset) & TypeMask) == Regular;
+        if (isRegular && RandomAccess.GetLength(handle) <= largest)
+            return new FileStream(handle, FileAccess.Read, bufferSize: 1);
         handle.Dispose();
         throw new PatchException(PatchErrorId.PatchFileInvalid,
             isRegular ? $"{name}: larger than {largest >> 20} MiB." : $"{name}: not a regular file.");

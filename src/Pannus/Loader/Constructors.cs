@@ -16,13 +16,16 @@ internal static class Constructors
     public static void Check(PatchFile patch)
     {
         ElfImage elf = patch.Image;
-        if (elf.DynamicValue(DynamicTag.Init) is { } init && !IsPlainInit(elf, init)) throw Refusal(patch, NameAt(elf, init));
+        if (elf.DynamicValue(DynamicTag.Init) is { } init && !IsPlainInit(elf, init))
+            throw Refusal(patch, NameAt(elf, init));
         if (elf.DynamicValue(DynamicTag.InitArray) is not { } array) return;
 
         ulong count = (elf.DynamicValue(DynamicTag.InitArraySize) ?? 0) / PointerSize;
         if (count > MostEntries) throw PatchImageReader.Invalid(patch, $"it has {count} constructors");
-        ILookup<ulong, ElfRelocation> relocations = elf.Relocations.Where(r => r.Offset - array < count * PointerSize).ToLookup(r => r.Offset);
-        for (ulong at = array; at - array < count * PointerSize; at += PointerSize)
+        ulong size = count * PointerSize;
+        ILookup<ulong, ElfRelocation> relocations =
+            elf.Relocations.Where(r => r.Offset - array < size).ToLookup(r => r.Offset);
+        for (ulong at = array; at - array < size; at += PointerSize)
         {
             ulong entry = Word(elf, at);
             foreach (ElfRelocation r in relocations[at])
@@ -31,16 +34,18 @@ internal static class Constructors
                 if (r.Type != X64Relocation.Relative) throw Refusal(patch, NameOf(elf, r.SymbolIndex));
                 entry = (ulong?)r.Addend ?? entry;
             }
-            if (entry is not (0 or ulong.MaxValue) && !IsFrameDummy(elf, entry)) throw Refusal(patch, NameAt(elf, entry));
+            if (entry is 0 or ulong.MaxValue || IsFrameDummy(elf, entry)) continue;
+            throw Refusal(patch, NameAt(elf, entry));
         }
     }
 
-    // crti.o and crtn.o of glibc call __gmon_start__ if there is one; musl's do nothing. The name says little: a function
-    // of the patch may be called _init too.
+    // crti.o and crtn.o of glibc call __gmon_start__ if there is one; musl's do nothing. The name says little: a
+    // function of the patch may be called _init too.
     private static bool IsPlainInit(ElfImage elf, ulong address)
     {
         Mnemonic[] code = [.. Decode(elf, address).Select(i => i.Mnemonic).Take(7)];
-        return code is [Mnemonic.Sub, Mnemonic.Mov, Mnemonic.Test, Mnemonic.Je, Mnemonic.Call, Mnemonic.Add, Mnemonic.Ret]
+        return code
+            is [Mnemonic.Sub, Mnemonic.Mov, Mnemonic.Test, Mnemonic.Je, Mnemonic.Call, Mnemonic.Add, Mnemonic.Ret]
             or [Mnemonic.Push, Mnemonic.Pop, Mnemonic.Ret, ..];
     }
 
@@ -48,7 +53,8 @@ internal static class Constructors
     private static bool IsFrameDummy(ElfImage elf, ulong address)
     {
         if (Functions(elf).Any(s => s.Value == address && s.Name == "frame_dummy")) return true;
-        if (Decode(elf, address).FirstOrDefault() is not { Mnemonic: Mnemonic.Jmp, Op0Kind: OpKind.NearBranch64 } jump) return false;
+        Instruction jump = Decode(elf, address).FirstOrDefault();
+        if (jump is not { Mnemonic: Mnemonic.Jmp, Op0Kind: OpKind.NearBranch64 }) return false;
         Instruction[] list = [.. Decode(elf, jump.NearBranchTarget).Take(2)];
         return list.Length == 2 && list.All(i => i.Mnemonic == Mnemonic.Lea && i.IsIPRelativeMemoryOperand)
             && list[0].IPRelativeMemoryAddress == list[1].IPRelativeMemoryAddress;
@@ -78,11 +84,13 @@ internal static class Constructors
         elf.SymbolTable.Concat(elf.DynamicSymbols).Where(s => s.IsDefined && s.IsFunction);
 
     private static string NameAt(ElfImage elf, ulong address) =>
-        Functions(elf).Where(s => s.Value == address).Select(s => s.Name).FirstOrDefault($"the function at 0x{address:x}");
+        Functions(elf).Where(s => s.Value == address).Select(s => s.Name)
+            .FirstOrDefault($"the function at 0x{address:x}");
 
     private static string NameOf(ElfImage elf, uint symbol) =>
         symbol < (uint)elf.DynamicSymbols.Count ? elf.DynamicSymbols[(int)symbol].Name : $"symbol {symbol}";
 
     private static PatchException Refusal(PatchFile patch, string name) => new(PatchErrorId.ConstructorUnsupported,
-        $"{patch.Path} has a constructor, {name}, and Pannus runs none: initialise with constants, or on the first call.");
+        $"{patch.Path} has a constructor, {name}, and Pannus runs none: initialise with constants, or on the first "
+        + "call.");
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text;
 using Pannus.Patcher.Commands;
-using Xunit;
 
 namespace Pannus.Tests.Commands;
 
@@ -31,11 +30,14 @@ public sealed class CommandFileTests : IDisposable
             """, "test.cmd");
 
         Assert.Equal(("fix of the login, second try", "0123456789abcdef"), (set.Name, set.BuildId));
-        Assert.Equal([(PatchCommandKind.Jump, "func_J", "func_J_plug", "", 5), (PatchCommandKind.Variable, "libx.so.1!var_V", "", "0a00ff", 6),
-            (PatchCommandKind.Pointer, "ptr.c:ptr_P+0x18", "func_P_plug", "", 7), (PatchCommandKind.Jump, "other@V2", "plug2", "", 8)],
+        Assert.Equal([(PatchCommandKind.Jump, "func_J", "func_J_plug", "", 5),
+            (PatchCommandKind.Variable, "libx.so.1!var_V", "", "0a00ff", 6),
+            (PatchCommandKind.Pointer, "ptr.c:ptr_P+0x18", "func_P_plug", "", 7),
+                (PatchCommandKind.Jump, "other@V2", "plug2", "", 8)],
             set.Commands.Select(c => (c.Kind, c.Target, c.Source, c.Hex, c.Line)));
         Assert.All(set.Commands, c => Assert.Equal("test.cmd", c.File));
-        Assert.Equal([("counter", "b.c:counter"), ("table", "lib.so!table")], set.Aliases.Select(a => (a.Key, a.Value)).Order());
+        Assert.Equal([("counter", "b.c:counter"), ("table", "lib.so!table")], set.Aliases.Select(a =>
+            (a.Key, a.Value)).Order());
         Assert.Equal(["first", "second"], set.Requires);
         Assert.Equal(["old"], set.Replaces);
     }

@@ -2,7 +2,6 @@ using Pannus.Elf;
 using Pannus.Loader;
 using Pannus.Patcher.Commands;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Commands;
 
@@ -30,8 +29,10 @@ public class EmbeddedCommandTests
         using PatchFile patch = PatchFile.Open(Compile(Source, arguments, fileName));
         PatchCommandSet set = CommandFile.ReadEmbedded(patch.Image)!;
         Assert.Equal(("greeting, louder", "00ff"), (set.Name, set.BuildId));
-        Assert.Equal([(PatchCommandKind.Jump, "http.c:greet", "plug", ""), (PatchCommandKind.Variable, "lib.so.1!limit", "", "e8030000"),
-            (PatchCommandKind.Pointer, "table+0x18", "plug", "")], set.Commands.Select(c => (c.Kind, c.Target, c.Source, c.Hex)));
+        Assert.Equal([(PatchCommandKind.Jump, "http.c:greet", "plug", ""),
+            (PatchCommandKind.Variable, "lib.so.1!limit", "", "e8030000"),
+            (PatchCommandKind.Pointer, "table+0x18", "plug", "")], set.Commands.Select(c =>
+                (c.Kind, c.Target, c.Source, c.Hex)));
         Assert.Equal("b.c:counter", set.Aliases["counter"]);
         Assert.Contains(".pannus", set.Commands[0].File);
         // It must not be loaded with the patch.
@@ -41,8 +42,10 @@ public class EmbeddedCommandTests
     [Fact]
     public void Commands_of_several_sources_come_together()
     {
-        string first = Compile("#include \"pannus.h\"\nPANNUS_JUMP(a, plug_a);\nvoid plug_a(void) { }", "-c -fPIC", "first.o");
-        string patch = Compile("#include \"pannus.h\"\nPANNUS_JUMP(b, plug_b);\nvoid plug_b(void) { }", $"-shared -fPIC {first}", "both.so");
+        string first = Compile("#include \"pannus.h\"\nPANNUS_JUMP(a, plug_a);\nvoid plug_a(void) { }", "-c -fPIC",
+            "first.o");
+        string patch = Compile("#include \"pannus.h\"\nPANNUS_JUMP(b, plug_b);\nvoid plug_b(void) { }",
+            $"-shared -fPIC {first}", "both.so");
         using ElfImage image = ElfImage.OpenFile(patch);
         Assert.Equal(["a", "b"], CommandFile.ReadEmbedded(image)!.Commands.Select(c => c.Target));
     }
@@ -57,7 +60,8 @@ public class EmbeddedCommandTests
     [Fact]
     public void A_wrong_command_names_the_patch_file()
     {
-        string path = Compile("#include \"pannus.h\"\nPANNUS_JUMP(a, plug_a);\nPANNUS_VARIABLE(b, \"123\");", "-shared -fPIC", "wrong.so");
+        string path = Compile("#include \"pannus.h\"\nPANNUS_JUMP(a, plug_a);\nPANNUS_VARIABLE(b, \"123\");",
+            "-shared -fPIC", "wrong.so");
         using ElfImage image = ElfImage.OpenFile(path);
         PatchException error = Assert.Throws<PatchException>(() => CommandFile.ReadEmbedded(image));
         Assert.Equal(PatchErrorId.CommandInvalid, error.Id);
@@ -71,7 +75,8 @@ public class EmbeddedCommandTests
     private static string IncludeDirectory()
     {
         for (DirectoryInfo? d = new(AppContext.BaseDirectory); d is not null; d = d.Parent)
-            if (File.Exists(Path.Combine(d.FullName, "src/include/pannus.h"))) return Path.Combine(d.FullName, "src/include");
+            if (File.Exists(Path.Combine(d.FullName, "src/include/pannus.h"))) return Path.Combine(d.FullName,
+                "src/include");
         throw new InvalidOperationException("src/include/pannus.h");
     }
 }

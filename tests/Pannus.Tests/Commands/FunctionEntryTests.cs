@@ -2,7 +2,6 @@ using Pannus.Patcher;
 using Pannus.Resolver;
 using Pannus.Tests.Resolver;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Commands;
 
@@ -27,14 +26,21 @@ public sealed class FunctionEntryTests : IDisposable
             "FUNCTION before_nameless\n xor %eax, %eax\n ret\nEND before_nameless\n mov $1, %eax\n ret\n"
             "FUNCTION before_zeros\n xor %eax, %eax\n ret\nEND before_zeros\n .zero 8\n"
             "FUNCTION before_junk\n xor %eax, %eax\n ret\nEND before_junk\n .byte 6, 6, 6\n"
-            "FUNCTION loops_into_entry\n xor %eax, %eax\n1: inc %eax\n cmp %edi, %eax\n jne 1b\n ret\nEND loops_into_entry\n"
-            "FUNCTION loops_to_entry\n dec %edi\n mov %edi, %eax\n nop\n jg loops_to_entry\n ret\nEND loops_to_entry\n"
-            "FUNCTION loops_behind_entry\n mov $0, %eax\n1: inc %eax\n cmp %edi, %eax\n jne 1b\n ret\nEND loops_behind_entry\n"
-            "FUNCTION endbr64_loops_to_second\n endbr64\n1: dec %edi\n mov %edi, %eax\n nop\n jg 1b\n ret\nEND endbr64_loops_to_second\n"
-            "FUNCTION endbr64_loops_into_jump\n endbr64\n xor %eax, %eax\n1: inc %eax\n cmp %edi, %eax\n jne 1b\n ret\nEND endbr64_loops_into_jump\n"
+            "FUNCTION loops_into_entry\n xor %eax, %eax\n1: inc %eax\n cmp %edi, %eax\n jne 1b\n"
+                " ret\nEND loops_into_entry\n"
+            "FUNCTION loops_to_entry\n dec %edi\n mov %edi, %eax\n nop\n jg loops_to_entry\n"
+                " ret\nEND loops_to_entry\n"
+            "FUNCTION loops_behind_entry\n mov $0, %eax\n1: inc %eax\n cmp %edi, %eax\n jne 1b\n"
+                " ret\nEND loops_behind_entry\n"
+            "FUNCTION endbr64_loops_to_second\n endbr64\n1: dec %edi\n mov %edi, %eax\n nop\n"
+                " jg 1b\n ret\nEND endbr64_loops_to_second\n"
+            "FUNCTION endbr64_loops_into_jump\n endbr64\n xor %eax, %eax\n1: inc %eax\n"
+                " cmp %edi, %eax\n jne 1b\n ret\nEND endbr64_loops_into_jump\n"
             "FUNCTION loops_by_rcx\n mov %edi, %ecx\n1: inc %eax\n nop\n nop\n loop 1b\n ret\nEND loops_by_rcx\n"
-            "FUNCTION calls_into_entry\n xor %eax, %eax\n1: inc %eax\n nop\n ret\n call 1b\n ret\nEND calls_into_entry\n"
-            "FUNCTION far_loop\n xor %eax, %eax\n1: inc %eax\n .nops 300\n cmp %edi, %eax\n jne 1b\n ret\nEND far_loop\n"
+            "FUNCTION calls_into_entry\n xor %eax, %eax\n1: inc %eax\n nop\n ret\n call 1b\n"
+                " ret\nEND calls_into_entry\n"
+            "FUNCTION far_loop\n xor %eax, %eax\n1: inc %eax\n .nops 300\n cmp %edi, %eax\n"
+                " jne 1b\n ret\nEND far_loop\n"
             "FUNCTION returns_early\n test %edi, %edi\n ret\n nop\n mov $5, %eax\n ret\nEND returns_early\n"
             ".p2align 4\n.globl sizeless\nsizeless:\n mov $7, %eax\n ret\n"
             ".p2align 4\n.globl sizeless_short\nsizeless_short:\n ret\n mov $1, %eax\n ret\n"
@@ -76,7 +82,8 @@ public sealed class FunctionEntryTests : IDisposable
     [InlineData("sizeless_short", "not padding (+0x1)")]
     public void A_function_that_is_too_short_is_refused(string name, string why)
     {
-        PatchException error = Assert.Throws<PatchException>(() => FunctionEntry.FindJumpPlace(_running.Target, Resolve(name)));
+        PatchException error = Assert.Throws<PatchException>(() =>
+            FunctionEntry.FindJumpPlace(_running.Target, Resolve(name)));
         Assert.Equal(PatchErrorId.FunctionTooShort, error.Id);
         Assert.StartsWith(name, error.Message);
         Assert.Contains(why, error.Message);
@@ -90,7 +97,8 @@ public sealed class FunctionEntryTests : IDisposable
     [InlineData("far_loop", "+0x2")]
     public void A_function_that_branches_back_into_its_entry_is_refused(string name, string where)
     {
-        PatchException error = Assert.Throws<PatchException>(() => FunctionEntry.FindJumpPlace(_running.Target, Resolve(name)));
+        PatchException error = Assert.Throws<PatchException>(() =>
+            FunctionEntry.FindJumpPlace(_running.Target, Resolve(name)));
         Assert.Equal(PatchErrorId.EntryIsBranchTarget, error.Id);
         Assert.StartsWith(name, error.Message);
         Assert.Contains($"branches to {where},", error.Message);
@@ -101,7 +109,8 @@ public sealed class FunctionEntryTests : IDisposable
     {
         var resolver = new SymbolResolver(_running.Target);
         int room = 0, refused = 0;
-        foreach (ResolvedSymbol function in resolver.Find("libc.so.6!str*").Where(f => f.Type == SymbolType.Function).DistinctBy(f => f.Address))
+        foreach (ResolvedSymbol function in resolver.Find("libc.so.6!str*").Where(f =>
+            f.Type == SymbolType.Function).DistinctBy(f => f.Address))
         {
             try
             {

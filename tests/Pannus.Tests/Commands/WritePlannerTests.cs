@@ -2,7 +2,6 @@ using Pannus.Patcher;
 using Pannus.Resolver;
 using Pannus.Tests.Resolver;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Commands;
 
@@ -43,7 +42,8 @@ public sealed class WritePlannerTests : IDisposable
         ResolvedSymbol function = Resolve("function");
         ulong destination = function.Address + 5 + (ulong)displacement;
         PlannedWrite write = Planner.Jump(function, destination, "plug");
-        Assert.Equal((function.Address, "function", "plug", PlannedWriteKind.Jump), (write.Address, write.Symbol, write.Destination, write.Kind));
+        Assert.Equal((function.Address, "function", "plug", PlannedWriteKind.Jump),
+            (write.Address, write.Symbol, write.Destination, write.Kind));
         Assert.Equal("e9" + Convert.ToHexStringLower(BitConverter.GetBytes((int)displacement)), write.NewBytes);
         Assert.Equal(Memory(function.Address, 5), write.OldBytes);
         // A thread at the first byte will find the jump; one in the middle of it would not.
@@ -57,7 +57,8 @@ public sealed class WritePlannerTests : IDisposable
     public void J_out_of_reach_is_refused(long displacement)
     {
         ResolvedSymbol function = Resolve("function");
-        AssertRefused(PatchErrorId.NoAddressSpace, "2 GiB", () => Planner.Jump(function, function.Address + 5 + (ulong)displacement, "plug"));
+        AssertRefused(PatchErrorId.NoAddressSpace, "2 GiB", () =>
+            Planner.Jump(function, function.Address + 5 + (ulong)displacement, "plug"));
     }
 
     [Fact]
@@ -80,7 +81,8 @@ public sealed class WritePlannerTests : IDisposable
     [InlineData("text+4", 9)]
     [InlineData("number", 1000)]
     public void V_that_is_too_long_is_refused(string name, int length) =>
-        AssertRefused(PatchErrorId.SymbolSizeMismatch, $"would write {length}", () => Planner.Variable(Resolve(name), new byte[length]));
+        AssertRefused(PatchErrorId.SymbolSizeMismatch, $"would write {length}", () =>
+            Planner.Variable(Resolve(name), new byte[length]));
 
     [Fact]
     public void P_writes_an_address()
@@ -102,7 +104,8 @@ public sealed class WritePlannerTests : IDisposable
     {
         AssertRefused(PatchErrorId.CommandInvalid, "not a function", () => Planner.Jump(Resolve("number"), 1, "plug"));
         AssertRefused(PatchErrorId.CommandInvalid, "not a variable", () => Planner.Variable(Resolve("function"), [1]));
-        AssertRefused(PatchErrorId.CommandInvalid, "not a pointer", () => Planner.Pointer(Resolve("function"), 1, "plug"));
+        AssertRefused(PatchErrorId.CommandInvalid, "not a pointer", () =>
+            Planner.Pointer(Resolve("function"), 1, "plug"));
         AssertRefused(PatchErrorId.CommandInvalid, "thread-local", () => Planner.Variable(Resolve("per_thread"), [1]));
         AssertRefused(PatchErrorId.CommandInvalid, "no bytes", () => Planner.Variable(Resolve("number"), []));
         AssertRefused(PatchErrorId.CommandInvalid, "no bytes", () => Planner.Memory(Resolve("number").Address, []));
@@ -115,7 +118,8 @@ public sealed class WritePlannerTests : IDisposable
         AssertRefused(PatchErrorId.MemoryInaccessible, "shared", () => Planner.Memory(shared, [1]));
         AssertRefused(PatchErrorId.MemoryInaccessible, "0x10", () => Planner.Memory(0x10, [1]));
         AssertRefused(PatchErrorId.MemoryInaccessible, "", () => Planner.Memory(ulong.MaxValue, [1, 2]));
-        AssertRefused(PatchErrorId.MemoryInaccessible, "map file", () => Planner.Jump(Resolve("function") with { Address = 0x1000 }, 0x2000, "plug"));
+        AssertRefused(PatchErrorId.MemoryInaccessible, "map file", () =>
+            Planner.Jump(Resolve("function") with { Address = 0x1000 }, 0x2000, "plug"));
         // The last mapped bytes, and one more.
         ulong end = _running.Target.Map.Find(_running.Target.Executable.End - 1)!.Value.End;
         Assert.Equal(2, Planner.Memory(end - 2, [1, 2]).New.Length);
@@ -127,13 +131,15 @@ public sealed class WritePlannerTests : IDisposable
         using var other = new SleepingProgram(s_program);
         ResolvedSymbol foreign = new SymbolResolver(other.Target).Resolve("number");
         AssertRefused(PatchErrorId.TargetReplaced, "another process", () => Planner.Variable(foreign, [1]));
-        AssertRefused(PatchErrorId.TargetReplaced, "another process", () => Planner.Variable(Resolve("number") with { StartTicks = 1 }, [1]));
+        AssertRefused(PatchErrorId.TargetReplaced, "another process", () =>
+            Planner.Variable(Resolve("number") with { StartTicks = 1 }, [1]));
     }
 
     [Fact]
     public void Two_writes_over_the_same_bytes_are_refused()
     {
-        PlannedWrite whole = Planner.Variable(Resolve("text"), new byte[12]), part = Planner.Variable(Resolve("text+8"), [1]);
+        PlannedWrite whole = Planner.Variable(Resolve("text"), new byte[12]),
+            part = Planner.Variable(Resolve("text+8"), [1]);
         AssertRefused(PatchErrorId.CommandInvalid, "same bytes", () => new WriteSet([whole, part]));
         Assert.False(new WriteSet([Planner.Variable(Resolve("text"), [1, 2, 3, 4, 5, 6, 7, 8]), part]).IsEmpty);
         Assert.True(new WriteSet([Planner.Variable(Resolve("number"), [4, 3, 2, 1])]).IsEmpty);

@@ -1,6 +1,5 @@
 using Pannus.Elf;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Elf;
 
@@ -45,7 +44,8 @@ public class DynamicSymbolTests
     [Fact]
     public void A_library_that_exports_nothing_still_has_what_it_needs()
     {
-        string path = Gcc.Compile("extern int puts(const char *); __attribute__((visibility(\"hidden\"))) int f(void) { return puts(\"\"); }",
+        string path = Gcc.Compile(
+            "extern int puts(const char *); __attribute__((visibility(\"hidden\"))) int f(void) { return puts(\"\"); }",
             "-shared -fPIC -nostartfiles -Wl,--hash-style=gnu", "libnothing.so");
         using ElfImage image = ElfImage.FromBytes(Samples.WithoutSections(path), "without sections");
         AssertSame(Readelf.DynamicSymbols(path), image.DynamicSymbols);
@@ -54,7 +54,8 @@ public class DynamicSymbolTests
     [Fact]
     public void Reads_a_32_bit_library()
     {
-        string path = Gcc.Compile("int v = 5; int *p = &v; int twice(int a) { return 2 * a; }", "-m32 -shared -fPIC -nostdlib", "lib32.so");
+        string path = Gcc.Compile("int v = 5; int *p = &v; int twice(int a) { return 2 * a; }",
+            "-m32 -shared -fPIC -nostdlib", "lib32.so");
         using ElfImage image = ElfImage.OpenFile(path);
         Assert.Equal((ElfClass.Elf32, ElfMachine.I386, ElfType.Dyn), (image.Class, image.Machine, image.Type));
         AssertSame(Readelf.DynamicSymbols(path), image.DynamicSymbols);
@@ -68,5 +69,6 @@ public class DynamicSymbolTests
 
     // readelf does not repeat the name of a symbol that stands for the version itself.
     private static string NameAndVersion(ElfSymbol s) =>
-        s.Version.Length == 0 || s.Version == s.Name ? s.Name : s.Name + (s.IsDefined && s.IsDefaultVersion ? "@@" : "@") + s.Version;
+        s.Version.Length == 0 || s.Version == s.Name ? s.Name : s.Name + (s.IsDefined
+            && s.IsDefaultVersion ? "@@" : "@") + s.Version;
 }

@@ -1,6 +1,5 @@
 using Pannus.Elf;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Elf;
 
@@ -17,7 +16,8 @@ public class ElfFileTests
         using ElfImage image = ElfImage.OpenFile(path);
         // readelf shows a section's name for its symbol, which itself has none.
         Assert.Equal(
-            Readelf.SymbolTable(path).Select(s => (s.Type == "SECTION" ? "" : s.Name, s.Value, s.Size, s.Binding == "LOCAL")),
+            Readelf.SymbolTable(path).Select(s =>
+                (s.Type == "SECTION" ? "" : s.Name, s.Value, s.Size, s.Binding == "LOCAL")),
             image.SymbolTable.Select(s => (s.Name, s.Value, s.Size, s.IsLocal)));
         Assert.Contains(image.SymbolTable, s => s is { Name: "func_J", IsFunction: true, IsLocal: false });
         Assert.Contains(image.SymbolTable, s => s is { Name: "per_thread", IsThreadLocal: true });
@@ -38,7 +38,8 @@ public class ElfFileTests
         {
             string expected = Readelf.BuildId(path);
             Assert.Equal(40, expected.Length);
-            using ElfImage image = ElfImage.OpenFile(path), stripped = ElfImage.FromBytes(Samples.WithoutSections(path), "");
+            using ElfImage image = ElfImage.OpenFile(path),
+                stripped = ElfImage.FromBytes(Samples.WithoutSections(path), "");
             Assert.Equal((expected, expected), (image.BuildId, stripped.BuildId));
         }
     }
@@ -53,7 +54,8 @@ public class ElfFileTests
     [Fact]
     public void Names_its_libraries_its_own_name_and_its_dynamic_linker()
     {
-        using ElfImage program = ElfImage.OpenFile(Samples.Program), library = ElfImage.OpenFile(Samples.VersionedLibrary),
+        using ElfImage program = ElfImage.OpenFile(Samples.Program),
+            library = ElfImage.OpenFile(Samples.VersionedLibrary),
             libc = ElfImage.OpenFile(Samples.Libc);
         Assert.Equal(("", "libfoo.so.1", "libc.so.6"), (program.SoName, library.SoName, libc.SoName));
         Assert.Equal(["libc.so.6"], program.Needed);
@@ -72,11 +74,14 @@ public class ElfFileTests
         if (arguments.Contains("pack"))
         {
             Assert.NotNull(image.DynamicValue(DynamicTag.Relr));
-            // readelf does not spell out packed ones; the same library without them has as many and the linker moves none.
+            // readelf does not spell out packed ones; the same library without them has as many and the linker moves
+            // none.
             string plain = Gcc.Compile(Samples.Source, "-shared -fPIC", "librelocations.so");
-            Assert.Equal(Readelf.Relocations(plain).CountBy(r => r.Type).OrderBy(c => c.Key), found.CountBy(r => r.Item2).OrderBy(c => c.Key));
+            Assert.Equal(Readelf.Relocations(plain).CountBy(r => r.Type).OrderBy(c => c.Key), found.CountBy(r =>
+                r.Item2).OrderBy(c => c.Key));
             ElfSymbol relocated = image.DynamicSymbols.Single(s => s.Name == "relocated");
-            Assert.Equal((ulong[])[2, 70], found.Where(r => r.Item2 == "R_X86_64_RELATIVE" && r.Offset - relocated.Value < 640)
+            Assert.Equal((ulong[])[2, 70], found.Where(r => r.Item2 == "R_X86_64_RELATIVE"
+                && r.Offset - relocated.Value < 640)
                 .Select(r => (r.Offset - relocated.Value) / 8));
         }
         else
@@ -92,7 +97,8 @@ public class ElfFileTests
         var memory = new MappedFile(file, 0x7f00_0000_0000);
         using ElfImage live = ElfImage.FromMemory(memory, memory.Start, "live");
         Assert.Equal((file.BuildId, file.SoName), (live.BuildId, live.SoName));
-        Assert.Equal(file.DynamicSymbols.Select(s => (s.Name, s.Version, s.Value)), live.DynamicSymbols.Select(s => (s.Name, s.Version, s.Value)));
+        Assert.Equal(file.DynamicSymbols.Select(s => (s.Name, s.Version, s.Value)), live.DynamicSymbols.Select(s =>
+            (s.Name, s.Version, s.Value)));
     }
 
     [Fact]
@@ -101,7 +107,8 @@ public class ElfFileTests
         byte[] header = File.ReadAllBytes(Samples.VersionedLibrary)[..4096];
         for (int field = 8; field < 56; field += 8)
         {
-            foreach (ulong value in (ulong[])[ulong.MaxValue, 1ul << 63, ulong.MaxValue - 0x1000, 0x7fff_ffff, 1ul << 32])
+            foreach (ulong value in (ulong[])[ulong.MaxValue, 1ul << 63, ulong.MaxValue - 0x1000, 0x7fff_ffff,
+                1ul << 32])
             {
                 byte[] damaged = [.. header];
                 new ElfEdit(damaged).SetLoad(1, field, value);

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Pannus.Elf;
-using Xunit;
 
 namespace Pannus.Tests.Elf;
 
@@ -12,7 +11,8 @@ public class HostileElfTests
     [Fact]
     public void A_count_of_symbols_beyond_the_file_is_refused()
     {
-        foreach ((string style, DynamicTag tag) in (ReadOnlySpan<(string, DynamicTag)>)[("sysv", DynamicTag.Hash), ("gnu", DynamicTag.GnuHash)])
+        foreach ((string style, DynamicTag tag) in (ReadOnlySpan<(string, DynamicTag)>)[("sysv", DynamicTag.Hash),
+            ("gnu", DynamicTag.GnuHash)])
         {
             string path = Support.Gcc.Compile(Samples.Source, $"-shared -fPIC -Wl,--hash-style={style}", "libhash.so");
             using ElfImage whole = ElfImage.OpenFile(path);

@@ -8,7 +8,8 @@ namespace Pannus.Tests.Elf;
 internal static partial class Readelf
 {
     /// <summary>A line of <c>readelf --syms</c>; the name has its version: <c>foo@@V2</c>.</summary>
-    public sealed record Symbol(int Index, ulong Value, ulong Size, string Type, string Binding, string Section, string Name);
+    public sealed record Symbol(int Index, ulong Value, ulong Size, string Type, string Binding, string Section,
+        string Name);
 
     /// <summary>A line of <c>readelf --relocs</c>.</summary>
     public sealed record Relocation(ulong Offset, string Type);
@@ -19,7 +20,8 @@ internal static partial class Readelf
     public static IReadOnlyList<Symbol> SymbolTable(string path) => Symbols(path, "--syms", "Symbol table '.symtab'");
 
     public static IReadOnlyList<Relocation> Relocations(string path, string arguments = "--relocs") =>
-        [.. Gcc.Run("readelf", $"-W {arguments} {path}").Split('\n').Select(l => RelocationLine().Match(l)).Where(m => m.Success)
+        [.. Gcc.Run("readelf", $"-W {arguments} {path}").Split('\n').Select(l => RelocationLine().Match(l)).Where(m =>
+            m.Success)
             .Select(m => new Relocation(Hex(m.Groups[1].Value), m.Groups[2].Value))];
 
     public static string BuildId(string path) =>
@@ -31,7 +33,8 @@ internal static partial class Readelf
         if (heading is not null) text = text[text.IndexOf(heading, StringComparison.Ordinal)..];
         return [.. text.Split('\n').Select(l => SymbolLine().Match(l)).Where(m => m.Success).Select(m => new Symbol(
             int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture), Hex(m.Groups[2].Value), Size(m.Groups[3].Value),
-            m.Groups[4].Value, m.Groups[5].Value, m.Groups[6].Value, ReferenceNumber().Replace(m.Groups[7].Value, "")))];
+            m.Groups[4].Value, m.Groups[5].Value, m.Groups[6].Value,
+                ReferenceNumber().Replace(m.Groups[7].Value, "")))];
     }
 
     private static ulong Hex(string text) => ulong.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture);

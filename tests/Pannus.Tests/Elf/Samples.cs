@@ -7,7 +7,8 @@ internal static class Samples
 {
     public const string Libc = "/lib/x86_64-linux-gnu/libc.so.6";
 
-    /// <summary>A bit of everything: static and global symbols, .bss, thread-local storage, many relocations, and a weak name.</summary>
+    /// <summary>A bit of everything: static and global symbols, .bss, thread-local storage, many relocations, and a
+    /// weak name.</summary>
     public const string Source = """
         #include <stdio.h>
         #include <string.h>
@@ -20,7 +21,12 @@ internal static class Samples
         __attribute__((weak)) int weak_function(void);
         __attribute__((noinline)) static int helper(int a) { return a * counter; }
         int func_J(int a) { return helper(a) + table[a % 6] + per_thread + (weak_function ? weak_function() : 0); }
-        int main(int argc, char **argv) { zeros[argc] = 1; memcpy(zeros, argv[0], 1); return func_J(argc) + pointer("x"); }
+        int main(int argc, char **argv)
+        {
+            zeros[argc] = 1;
+            memcpy(zeros, argv[0], 1);
+            return func_J(argc) + pointer("x");
+        }
         """;
 
     public static string Program => Gcc.Compile(Source, "-O1", "program");

@@ -2,7 +2,6 @@ using System.Globalization;
 using Pannus.Loader;
 using Pannus.Patcher;
 using Pannus.Target;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
@@ -65,7 +64,8 @@ public class AddressSpaceTests
             10000000-500000000 r-xp 00000000 08:01 1 /bin/other
             """;
         Assert.Null(Find(map, "200000000-200400000", Page));
-        foreach ((ulong size, ulong alignment) in (ReadOnlySpan<(ulong, ulong)>)[(Page, Page), (1 << 20, Page), (Page, 2 << 20), (600 << 20, Page)])
+        foreach ((ulong size, ulong alignment) in (ReadOnlySpan<(ulong, ulong)>)[(Page, Page), (1 << 20, Page),
+            (Page, 2 << 20), (600 << 20, Page)])
         {
             foreach (string text in (string[])[Pie, NonPie])
             {
@@ -74,7 +74,8 @@ public class AddressSpaceTests
                 if (Find(text, program, size, alignment) is not { } gap) continue;
                 Assert.Equal(0ul, gap % alignment);
                 Assert.True(Math.Max(end, gap + size) - Math.Min(start, gap) < int.MaxValue, $"{gap:x}");
-                Assert.DoesNotContain(MemoryMap.Parse(text).Regions, r => r.Start < gap + size + Guard && gap < r.End + Guard);
+                Assert.DoesNotContain(MemoryMap.Parse(text).Regions, r => r.Start < gap + size + Guard
+                    && gap < r.End + Guard);
             }
         }
     }
@@ -114,7 +115,8 @@ public class AddressSpaceTests
         Assert.NotNull(Find("", "0-1000", Page));
     }
 
-    private static ulong? Find(string map, string near, ulong size, ulong alignment = Page, ulong limit = ulong.MaxValue)
+    private static ulong? Find(string map, string near, ulong size, ulong alignment = Page,
+        ulong limit = ulong.MaxValue)
     {
         ulong start = Hex(near[..near.IndexOf('-')]), end = Hex(near[(near.IndexOf('-') + 1)..]);
         return AddressSpace.FindGap(MemoryMap.Parse(map), new AddressRange(start, end - start), size, alignment, limit);

@@ -1,17 +1,20 @@
 using Pannus.Loader;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
 public class ConstructorTests
 {
     private const string Plain = "int v = 1; int f(int a) { return a + v; }";
-    private const string Static = "int v; __attribute__((constructor)) static void begin(void) { v++; } int f(int a) { return a + v; }";
-    private const string Exported = "int v; __attribute__((constructor)) void begin(void) { v++; } int f(int a) { return a + v; }";
-    private const string Tail = "extern int puts(const char *); __attribute__((constructor)) static void begin(void) { puts(\"\"); }";
+    private const string Static =
+        "int v; __attribute__((constructor)) static void begin(void) { v++; } int f(int a) { return a + v; }";
+    private const string Exported =
+        "int v; __attribute__((constructor)) void begin(void) { v++; } int f(int a) { return a + v; }";
+    private const string Tail =
+        "extern int puts(const char *); __attribute__((constructor)) static void begin(void) { puts(\"\"); }";
     private const string Init = "int v; void _init(void) { v++; } int f(int a) { return a + v; }";
-    private const string Cpp = "extern \"C\" int getpid(); struct S { int v; S() : v(getpid()) {} }; S s; extern \"C\" int f() { return s.v; }";
+    private const string Cpp =
+        "extern \"C\" int getpid(); struct S { int v; S() : v(getpid()) {} } s; extern \"C\" int f() { return s.v; }";
 
     [Theory]
     [InlineData("")]

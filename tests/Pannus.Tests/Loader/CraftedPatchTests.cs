@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Pannus.Elf;
 using Pannus.Tests.Elf;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
@@ -166,7 +165,8 @@ public class CraftedPatchTests
     [Fact]
     public void Refuses_a_table_that_is_not_in_the_file()
     {
-        foreach (DynamicTag tag in (DynamicTag[])[DynamicTag.StrTab, DynamicTag.SymTab, DynamicTag.Rela, DynamicTag.JmpRel, DynamicTag.RelaSize])
+        foreach (DynamicTag tag in (DynamicTag[])[DynamicTag.StrTab, DynamicTag.SymTab, DynamicTag.Rela,
+            DynamicTag.JmpRel, DynamicTag.RelaSize])
         {
             foreach (ulong value in (ulong[])[ulong.MaxValue, 1ul << 40, 0x7fff_fff0])
             {

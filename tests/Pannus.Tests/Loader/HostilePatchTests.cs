@@ -1,16 +1,17 @@
 using System.Diagnostics;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
-/// <summary>Files that no compiler makes: each is read, or refused with an error that says so; nothing else ever happens.</summary>
+/// <summary>Files that no compiler makes: each is read, or refused with an error that says so; nothing else ever
+/// happens.</summary>
 public class HostilePatchTests
 {
     private const int Mutations = 3000;
     private const long MostMemory = 5L << 28; // The largest image and a copy of it, and a quarter of a GiB.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
-    private static readonly PatchErrorId[] s_expected = [PatchErrorId.PatchFileInvalid, PatchErrorId.ArchitectureMismatch,
+    private static readonly PatchErrorId[] s_expected = [PatchErrorId.PatchFileInvalid,
+        PatchErrorId.ArchitectureMismatch,
         PatchErrorId.RelocationUnsupported, PatchErrorId.ConstructorUnsupported];
 
     [Theory]
@@ -48,7 +49,8 @@ public class HostilePatchTests
         Assert.InRange(refused, Mutations / 10, Mutations - 1);
     }
 
-    // Half of it where it hurts: in the headers at both ends of the file. Small and huge values find other errors than noise.
+    // Half of it where it hurts: in the headers at both ends of the file. Small and huge values find other errors than
+    // noise.
     private static void Damage(byte[] bytes, Random random)
     {
         int at = random.Next(4) switch

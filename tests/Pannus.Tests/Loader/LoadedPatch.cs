@@ -6,8 +6,8 @@ using Pannus.Target;
 namespace Pannus.Tests.Loader;
 
 /// <summary>
-/// A patch that is laid out and relocated by the loader and then mapped into this very process, so that its functions can be
-/// called: what the processor does with the relocated bytes is the judge.
+/// A patch that is laid out and relocated by the loader and then mapped into this very process, so that its functions
+/// can be called: what the processor does with the relocated bytes is the judge.
 /// </summary>
 internal sealed unsafe class LoadedPatch : IDisposable
 {
@@ -20,13 +20,16 @@ internal sealed unsafe class LoadedPatch : IDisposable
     /// <param name="path">The patch file.</param>
     /// <param name="isLow">Whether it must lie below 2 GiB, as code that is not position-independent.</param>
     /// <param name="given">What names mean, beside those of the patch and of the C library.</param>
-    /// <param name="variables">Names of variables of 8 bytes to be laid near the patch, as the target's would be.</param>
-    public LoadedPatch(string path, bool isLow = false, Dictionary<string, SymbolTarget>? given = null, params string[] variables)
+    /// <param name="variables">Names of variables of 8 bytes to be laid near the patch, as the target's would
+    /// be.</param>
+    public LoadedPatch(string path, bool isLow = false, Dictionary<string, SymbolTarget>? given = null,
+        params string[] variables)
     {
         using PatchFile patch = PatchFile.Open(path);
         Image = PatchImageReader.Read(patch);
         _size = Image.Size + DataSize;
-        Address = (ulong)Syscall.Call(Syscall.Mmap, 0, (long)_size, 3, MapPrivate | MapAnonymous | (isLow ? Map32Bit : 0), -1, 0);
+        Address = (ulong)Syscall.Call(Syscall.Mmap, 0, (long)_size, 3,
+            MapPrivate | MapAnonymous | (isLow ? Map32Bit : 0), -1, 0);
         _nextData = Address + Image.Size;
         foreach ((string name, SymbolTarget target) in given ?? []) _given[name] = target;
         foreach (string name in variables) _given[name] = new SymbolTarget(NewVariable(), 8);
@@ -36,7 +39,8 @@ internal sealed unsafe class LoadedPatch : IDisposable
         Content.CopyTo(new Span<byte>((void*)Address, Content.Length));
         Protect();
         // Resolvers are run when everything else is in place, as in a target.
-        foreach ((ulong offset, ulong resolver) in Indirect) WriteWord(Address + offset, ((delegate* unmanaged<ulong>)resolver)());
+        foreach ((ulong offset, ulong resolver) in Indirect) WriteWord(Address + offset,
+            ((delegate* unmanaged<ulong>)resolver)());
     }
 
     public PatchImage Image { get; }
@@ -57,10 +61,12 @@ internal sealed unsafe class LoadedPatch : IDisposable
 
     private SymbolTarget? Find(ImageSymbol symbol)
     {
-        if (symbol.IsDefined) return new SymbolTarget(symbol.IsAbsolute ? symbol.Value : Address + symbol.Value, symbol.Size);
+        if (symbol.IsDefined) return new SymbolTarget(symbol.IsAbsolute ? symbol.Value : Address + symbol.Value,
+            symbol.Size);
         if (_given.TryGetValue(symbol.Name, out SymbolTarget known)) return known;
         nint libc = NativeLibrary.Load("libc.so.6"), loader = NativeLibrary.Load("ld-linux-x86-64.so.2");
-        if (NativeLibrary.TryGetExport(libc, symbol.Name, out nint found) || NativeLibrary.TryGetExport(loader, symbol.Name, out found))
+        if (NativeLibrary.TryGetExport(libc, symbol.Name, out nint found)
+            || NativeLibrary.TryGetExport(loader, symbol.Name, out found))
             return new SymbolTarget((ulong)found);
         return symbol.IsWeak ? null : throw new PatchException(PatchErrorId.SymbolNotFound, symbol.Name);
     }
@@ -86,6 +92,7 @@ internal sealed unsafe class LoadedPatch : IDisposable
     private static void WriteWord(ulong address, ulong value)
     {
         using ProcessMemory memory = ProcessMemory.Open(Environment.ProcessId, out _)!;
-        if (memory.Write(address, BitConverter.GetBytes(value)) != 8) throw new InvalidOperationException("/proc/self/mem");
+        if (memory.Write(address, BitConverter.GetBytes(value)) != 8) throw new InvalidOperationException(
+            "/proc/self/mem");
     }
 }

@@ -2,7 +2,6 @@ using Pannus.Elf;
 using Pannus.Loader;
 using Pannus.Target;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
@@ -14,7 +13,8 @@ public class ObjectTests
     {
         using var patch = new LoadedPatch(Gcc.Compile("""
             extern char empty_begin[], empty_end[];
-            __asm__(".pushsection .data.list,\"aw\"\n.globl empty_begin, empty_end\nempty_begin:\nempty_end:\n.popsection");
+            __asm__(".pushsection .data.list,\"aw\"\n.globl empty_begin, empty_end\n"
+                "empty_begin:\nempty_end:\n.popsection");
             long length(void) { return empty_end - empty_begin; }
             long begin(void) { return (long)empty_begin; }
             """, "-c -fPIC -O1", "empty.o"));
@@ -67,7 +67,8 @@ public class ObjectTests
     public void What_it_cannot_do_it_names(string arguments, string relocation)
     {
         PatchException error = Patches.Refused(Gcc.Compile(
-            "extern __thread long t __attribute__((visibility(\"hidden\"))); extern int v; int f(void) { return v + (int)t; }", arguments, "cannot.o"));
+            "extern __thread long t __attribute__((visibility(\"hidden\"))); extern int v; int f(void) { return v + t; }",
+            arguments, "cannot.o"));
         Assert.Equal(PatchErrorId.RelocationUnsupported, error.Id);
         Assert.Contains(relocation, error.Message);
     }

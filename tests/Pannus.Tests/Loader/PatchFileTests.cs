@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Pannus.Loader;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
@@ -34,7 +33,8 @@ public sealed class PatchFileTests : IDisposable
     }
 
     [Fact]
-    public void Refuses_a_file_that_is_not_there() => AssertRefused(Path.Combine(_directory, "none.so"), PatchErrorId.PatchFileNotFound);
+    public void Refuses_a_file_that_is_not_there() =>
+        AssertRefused(Path.Combine(_directory, "none.so"), PatchErrorId.PatchFileNotFound);
 
     [Fact]
     public void Refuses_a_directory() => AssertRefused(_directory, PatchErrorId.PatchFileInvalid);
@@ -50,17 +50,20 @@ public sealed class PatchFileTests : IDisposable
     [InlineData("-pie -fPIE")]
     public void Refuses_a_program(string arguments)
     {
-        PatchException error = AssertRefused(Gcc.Compile("int main(void) { return 0; }", arguments, "program"), PatchErrorId.PatchFileInvalid);
+        PatchException error = AssertRefused(Gcc.Compile("int main(void) { return 0; }", arguments, "program"),
+            PatchErrorId.PatchFileInvalid);
         Assert.Contains("-shared", error.Message);
     }
 
     [Fact]
     public void Refuses_a_program_that_is_its_own_dynamic_linker() =>
-        AssertRefused(Gcc.Compile("void _start(void) { for (;;); }", "-static-pie -nostdlib -fPIE", "program"), PatchErrorId.PatchFileInvalid);
+        AssertRefused(Gcc.Compile("void _start(void) { for (;;); }", "-static-pie -nostdlib -fPIE", "program"),
+            PatchErrorId.PatchFileInvalid);
 
     [Fact]
     public void Refuses_a_32_bit_library() =>
-        AssertRefused(Gcc.Compile("int f(void) { return 1; }", "-m32 -shared -fPIC -nostdlib", "lib32.so"), PatchErrorId.ArchitectureMismatch);
+        AssertRefused(Gcc.Compile("int f(void) { return 1; }", "-m32 -shared -fPIC -nostdlib", "lib32.so"),
+            PatchErrorId.ArchitectureMismatch);
 
     [Fact]
     public void Refuses_a_FIFO_and_devices_without_waiting()

@@ -1,7 +1,6 @@
 using Pannus.Elf;
 using Pannus.Loader;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
@@ -17,7 +16,13 @@ internal static class Patches
         char buffer[3000];
         const char *const names[] = { "one", "two", "three" };
         int *pointers[] = { &limit, &calls, &target_counter };
-        int plug(int a) { calls++; target_counter += a; strcpy(buffer, names[a % 3]); return (int)strlen(buffer) + *pointers[0]; }
+        int plug(int a)
+        {
+            calls++;
+            target_counter += a;
+            strcpy(buffer, names[a % 3]);
+            return (int)strlen(buffer) + *pointers[0];
+        }
         int again(int a) { return plug(a) + plug(a + 1); }
         """;
 
@@ -25,7 +30,8 @@ internal static class Patches
 
     public static string Object => Gcc.Compile(Source, "-c -fPIC -O1", "patch.o");
 
-    /// <summary>Reads a patch from bytes as from a file, and relocates it for some address with every name known.</summary>
+    /// <summary>Reads a patch from bytes as from a file, and relocates it for some address with every name
+    /// known.</summary>
     public static void LoadBytes(byte[] bytes)
     {
         string path = Path.Combine(Path.GetTempPath(), $"pannus-hostile-{Guid.NewGuid():n}");

@@ -1,7 +1,6 @@
 using Pannus.Elf;
 using Pannus.Loader;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
@@ -32,14 +31,16 @@ public class RelocationTests
             zeros[1999] += n;
             target_counter += n;
             target_pointer = &zeros[1999];
-            return global_add(numbers[0] * 1000 + numbers[3], (long)strlen(names[n % 3])) + (long)imported(names[2]) + *pointers[0];
+            return global_add(numbers[0] * 1000 + numbers[3], (long)strlen(names[n % 3])) + (long)imported(names[2])
+                + *pointers[0];
         }
         long through(long n) { return *pointers[n]; }
         long has_missing(void) { return missing != 0; }
         long choose(long n)
         {
             switch (n) {
-            case 0: return plug(0); case 1: return limit; case 2: return 77; case 3: return calls; case 4: return zeros[1999];
+            case 0: return plug(0); case 1: return limit; case 2: return 77; case 3: return calls;
+            case 4: return zeros[1999];
             case 5: return strlen("seven!!"); case 6: return global_add(n, n); default: return -1;
             }
         }
@@ -76,7 +77,8 @@ public class RelocationTests
         Assert.Equal((long)patch["zeros"] + 8 * 1999, patch.Variable("target_pointer"));
         Assert.Equal([100, 1, 41], new long[] { 0, 1, 2 }.Select(n => patch.Call("through", n)));
         Assert.Equal(0, patch.Call("has_missing"));
-        Assert.Equal([1009 + 3 + 6 + 100, 100, 77, 2, 1, 7, 12, -1], Enumerable.Range(0, 8).Select(n => patch.Call("choose", n)));
+        Assert.Equal([1009 + 3 + 6 + 100, 100, 77, 2, 1, 7, 12, -1], Enumerable.Range(0, 8).Select(n =>
+            patch.Call("choose", n)));
         Assert.Equal(isLow, patch.Image.NeedsLowAddress);
     }
 
@@ -89,9 +91,11 @@ public class RelocationTests
             ("-c -fno-pic -O0", "patch.o"), ("-c -fno-pic -O1 -mcmodel=large", "patch.o"),
             ("-shared -fno-pic -mcmodel=large -O1 -Wl,-z,notext", "patch.so")])
         {
-            foreach (Elf.Readelf.Relocation r in Elf.Readelf.Relocations(Gcc.Compile(Source, arguments, name))) seen.Add(r.Type);
+            foreach (Elf.Readelf.Relocation r in Elf.Readelf.Relocations(Gcc.Compile(Source, arguments,
+                name))) seen.Add(r.Type);
         }
-        foreach (string name in (string[])["RELATIVE", "64", "GLOB_DAT", "JUMP_SLOT", "PC32", "PLT32", "32", "32S", "GOTPCRELX", "REX_GOTPCRELX"])
+        foreach (string name in (string[])["RELATIVE", "64", "GLOB_DAT", "JUMP_SLOT", "PC32", "PLT32", "32", "32S",
+            "GOTPCRELX", "REX_GOTPCRELX"])
             Assert.Contains("R_X86_64_" + name, seen);
     }
 
@@ -99,7 +103,8 @@ public class RelocationTests
     public void Low_code_is_refused_where_its_addresses_do_not_fit()
     {
         string path = Gcc.Compile(Source, "-c -fno-pic -O0", "patch.o");
-        PatchException error = Assert.Throws<PatchException>(() => new LoadedPatch(path, false, null, "target_counter", "target_pointer"));
+        PatchException error = Assert.Throws<PatchException>(() =>
+            new LoadedPatch(path, false, null, "target_counter", "target_pointer"));
         Assert.Equal(PatchErrorId.RelocationUnsupported, error.Id);
         Assert.Contains("does not fit 32 bits", error.Message);
         Assert.Contains("-fPIC", error.Message);
@@ -136,7 +141,8 @@ public class RelocationTests
         AssertValue(X64Relocation.Pc64, 8, symbol + 5 - (address + 16));
         AssertValue(X64Relocation.GlobDat, 8, symbol);
         AssertValue(X64Relocation.JumpSlot, 8, symbol);
-        AssertValue(X64Relocation.Relative, 8, address - 0x4000 + 5); // The patch's first page has address 0x4000 in the file.
+        AssertValue(X64Relocation.Relative, 8, address - 0x4000 + 5);
+            // The patch's first page has address 0x4000 in the file.
         AssertValue(X64Relocation.Size32, 4, 44 + 5);
         AssertValue(X64Relocation.Size64, 8, 44 + 5);
         AssertValue(X64Relocation.DtpMod64, 8, 3);
@@ -148,7 +154,8 @@ public class RelocationTests
         static void AssertValue(uint type, int width, ulong expected)
         {
             byte[] content = new byte[4096];
-            bool isThreadLocal = type is X64Relocation.DtpMod64 or X64Relocation.DtpOff64 or X64Relocation.TpOff64 or X64Relocation.TpOff32;
+            bool isThreadLocal = type is X64Relocation.DtpMod64 or X64Relocation.DtpOff64
+                or X64Relocation.TpOff64 or X64Relocation.TpOff32;
             Relocator.Relocate(Image(type, 5), content, address, _ => isThreadLocal
                 ? new SymbolTarget(0, 44, 3, 0x20, -0x40) : new SymbolTarget(symbol, 44));
             byte[] place = new byte[4096];
@@ -185,7 +192,8 @@ public class RelocationTests
         Name = "made.so",
         Content = new byte[4096],
         Segments = [],
-        Relocations = [new ImageRelocation(16, type, new ImageSymbol("thing", "", 0, 0, false, false, false, false, false, false), addend)],
+        Relocations = [new ImageRelocation(16, type,
+            new ImageSymbol("thing", "", 0, 0, false, false, false, false, false, false), addend)],
         Defined = new Dictionary<string, ImageSymbol>(),
         FirstAddress = 0x4000,
         Alignment = 4096,

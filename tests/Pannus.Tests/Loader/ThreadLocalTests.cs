@@ -1,11 +1,11 @@
 using System.Runtime.InteropServices;
 using Pannus.Loader;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Loader;
 
-/// <summary>A patch that uses a thread-local variable of its target; the target is a library loaded into this process.</summary>
+/// <summary>A patch that uses a thread-local variable of its target; the target is a library loaded into this
+/// process.</summary>
 public unsafe partial class ThreadLocalTests
 {
     private const int RtldDiTlsModid = 9; // dlfcn.h
@@ -19,7 +19,8 @@ public unsafe partial class ThreadLocalTests
         long thread_offset(void) { return (char *)&per_thread - (char *)__builtin_thread_pointer(); }
         """, "-shared -fPIC -ftls-model=initial-exec -O1", "libtls.so");
 
-    private const string Patch = "extern __thread long per_thread; long bump(long n) { per_thread += n; return per_thread; }";
+    private const string Patch =
+        "extern __thread long per_thread; long bump(long n) { per_thread += n; return per_thread; }";
 
     [Theory]
     [InlineData("-shared -fPIC -O1")]
@@ -32,7 +33,8 @@ public unsafe partial class ThreadLocalTests
         nint library = NativeLibrary.Load(s_library);
         var get = (delegate* unmanaged<long>)NativeLibrary.GetExport(library, "get");
         using var patch = new LoadedPatch(
-            Gcc.Compile(Patch, arguments, arguments.Contains("-shared") ? "tls.so" : "tls.o"), given: new() { ["per_thread"] = Variable(library) });
+            Gcc.Compile(Patch, arguments, arguments.Contains("-shared") ? "tls.so" : "tls.o"),
+                given: new() { ["per_thread"] = Variable(library) });
 
         long before = get();
         Assert.Equal(before + 7, patch.Call("bump", 7));

@@ -1,7 +1,6 @@
 using Pannus.Elf;
 using Pannus.Resolver;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Resolver;
 
@@ -42,8 +41,10 @@ public sealed class DebugFileTests : IDisposable
         using var running = new SleepingProgram(_stripped);
         foreach (string file in (string[])[debug, s_whole])
         {
-            ResolvedSymbol found = new SymbolResolver(running.Target, new ResolverOptions { SymbolFile = file }).Resolve("a.c:helper");
-            Assert.Equal((SymbolSource.DebugFile, "a.c", Expected(running, "a.c")), (found.Source, found.File, found.Address));
+            ResolvedSymbol found = new SymbolResolver(running.Target, new ResolverOptions { SymbolFile = file })
+                .Resolve("a.c:helper");
+            Assert.Equal((SymbolSource.DebugFile, "a.c", Expected(running, "a.c")),
+                (found.Source, found.File, found.Address));
         }
     }
 
@@ -63,9 +64,11 @@ public sealed class DebugFileTests : IDisposable
 
             // One that is damaged, or of another build, is as good as none.
             File.WriteAllBytes(debug, File.ReadAllBytes(debug)[..500]);
-            Assert.Equal(PatchErrorId.SymbolNotFound, Assert.Throws<PatchException>(() => new SymbolResolver(running.Target).Resolve("b.c:helper")).Id);
+            Assert.Equal(PatchErrorId.SymbolNotFound, Assert.Throws<PatchException>(() =>
+                new SymbolResolver(running.Target).Resolve("b.c:helper")).Id);
             File.Copy(SymbolResolverTests.Program("-rdynamic"), debug, overwrite: true);
-            Assert.Equal(PatchErrorId.SymbolNotFound, Assert.Throws<PatchException>(() => new SymbolResolver(running.Target).Resolve("b.c:helper")).Id);
+            Assert.Equal(PatchErrorId.SymbolNotFound, Assert.Throws<PatchException>(() =>
+                new SymbolResolver(running.Target).Resolve("b.c:helper")).Id);
         }
         finally
         {
@@ -111,7 +114,8 @@ public sealed class DebugFileTests : IDisposable
         // An upgrade puts another program there.
         File.Copy(SymbolResolverTests.Program("-rdynamic"), path);
         running.Target.Refresh();
-        Assert.Equal((expected, "program"), (new SymbolResolver(running.Target).Resolve("a.c:helper").Address, running.Target.Executable.Name));
+        Assert.Equal((expected, "program"),
+            (new SymbolResolver(running.Target).Resolve("a.c:helper").Address, running.Target.Executable.Name));
         Assert.True(running.Target.Executable.IsDeleted);
     }
 
@@ -123,6 +127,7 @@ public sealed class DebugFileTests : IDisposable
         return running.Target.Executable.LoadBias + helpers[file == "a.c" ? 0 : 1];
     }
 
-    private static PatchException Error(SleepingProgram running, string symbolFile) => Assert.Throws<PatchException>(() =>
+    private static PatchException Error(SleepingProgram running, string symbolFile) =>
+        Assert.Throws<PatchException>(() =>
         new SymbolResolver(running.Target, new ResolverOptions { SymbolFile = symbolFile }).Resolve("global"));
 }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Pannus.Elf;
 using Pannus.Resolver;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Resolver;
 
@@ -35,9 +34,11 @@ public sealed class MapFileTests : IDisposable
         foreach (string name in (string[])["func_J", "main", "counter", "buffer"])
             Assert.Equal(image.SymbolTable.Single(s => s.Name == name).Value, map.Find(name));
         Assert.Null(map.Find("no_such_name"));
-        Assert.DoesNotContain(map.Names, n => n.StartsWith("0x", StringComparison.Ordinal) || n.Contains('=') || n.StartsWith('/'));
+        Assert.DoesNotContain(map.Names, n => n.StartsWith("0x", StringComparison.Ordinal) || n.Contains('=')
+            || n.StartsWith('/'));
         // Whatever else it names is what the symbol table has too, where that has it.
-        foreach (ElfSymbol s in image.SymbolTable.Where(s => s is { IsDefined: true, IsLocal: false, IsAbsolute: false } && map.Find(s.Name) is not null))
+        foreach (ElfSymbol s in image.SymbolTable.Where(s => s is { IsDefined: true, IsLocal: false, IsAbsolute: false }
+            && map.Find(s.Name) is not null))
             Assert.Equal(s.Value, map.Find(s.Name));
     }
 
@@ -47,10 +48,12 @@ public sealed class MapFileTests : IDisposable
         string program = Gcc.Compile(Source, "-s -Wl,-Map=program.map", "program");
         string whole = Gcc.Compile(Source, "", "whole");
         using var running = new SleepingProgram(program);
-        ResolvedSymbol found = new SymbolResolver(running.Target, new ResolverOptions { MapFile = MapOf(program) }).Resolve("func_J");
+        ResolvedSymbol found = new SymbolResolver(running.Target, new ResolverOptions { MapFile = MapOf(program) })
+            .Resolve("func_J");
         using ElfImage image = ElfImage.OpenFile(whole);
         Assert.Equal(SymbolSource.MapFile, found.Source);
-        Assert.Equal(running.Target.Executable.LoadBias + image.SymbolTable.Single(s => s.Name == "func_J").Value, found.Address);
+        Assert.Equal(running.Target.Executable.LoadBias + image.SymbolTable.Single(s => s.Name == "func_J").Value,
+            found.Address);
         Assert.Throws<PatchException>(() => new SymbolResolver(running.Target).Resolve("func_J"));
     }
 
@@ -59,7 +62,8 @@ public sealed class MapFileTests : IDisposable
     {
         string program = Gcc.Compile(Source, "-Wl,-Map=program.map", "program");
         using var running = new SleepingProgram(program);
-        ResolvedSymbol found = new SymbolResolver(running.Target, new ResolverOptions { MapFile = MapOf(program) }).Resolve("buffer");
+        ResolvedSymbol found = new SymbolResolver(running.Target, new ResolverOptions { MapFile = MapOf(program) })
+            .Resolve("buffer");
         Assert.Equal((SymbolSource.MapFile, 4000ul, SymbolType.Object), (found.Source, found.Size, found.Type));
     }
 
@@ -105,7 +109,8 @@ public sealed class MapFileTests : IDisposable
     public void A_missing_file_a_directory_a_device_and_a_FIFO_are_refused_at_once()
     {
         var clock = Stopwatch.StartNew();
-        Assert.Equal(PatchErrorId.PatchFileNotFound, Assert.Throws<PatchException>(() => MapFile.Read("/no/such.map")).Id);
+        Assert.Equal(PatchErrorId.PatchFileNotFound, Assert.Throws<PatchException>(() =>
+            MapFile.Read("/no/such.map")).Id);
         File.Delete(_path);
         Gcc.Run("mkfifo", _path);
         foreach (string path in (string[])[Path.GetTempPath(), "/dev/zero", _path])

@@ -3,7 +3,8 @@ using Pannus.Target;
 
 namespace Pannus.Tests.Resolver;
 
-/// <summary>A program that was compiled by a test, running until it is disposed of. It must print a line when it is ready.</summary>
+/// <summary>A program that was compiled by a test, running until it is disposed of. It must print a line when it is
+/// ready.</summary>
 internal sealed class SleepingProgram : IDisposable
 {
     /// <summary>The end of a main function: says that it is ready and sleeps.</summary>

@@ -1,5 +1,4 @@
 using Pannus.Resolver;
-using Xunit;
 
 namespace Pannus.Tests.Resolver;
 
@@ -31,7 +30,8 @@ public class SymbolNameTests
     [InlineData("func.constprop.0", "", "", "func.constprop.0", "", 0)]
     [InlineData("_$weird.name", "", "", "_$weird.name", "", 0)]
     [InlineData("größe", "", "", "größe", "", 0)]
-    public void Takes_a_name_apart(string text, string module, string file, string name, string version, ulong offset) =>
+    public void Takes_a_name_apart(string text, string module, string file, string name, string version,
+        ulong offset) =>
         Assert.Equal((module, file, name, version, offset), Parts(SymbolName.Parse(text)));
 
     [Theory]
@@ -63,5 +63,6 @@ public class SymbolNameTests
         Assert.Contains($"'{text}'", error.Message);
     }
 
-    private static (string, string, string, string, ulong) Parts(SymbolName n) => (n.Module, n.File, n.Name, n.Version, n.Offset);
+    private static (string, string, string, string, ulong) Parts(SymbolName n) =>
+        (n.Module, n.File, n.Name, n.Version, n.Offset);
 }

@@ -2,7 +2,6 @@ using Pannus.Elf;
 using Pannus.Resolver;
 using Pannus.Tests.Elf;
 using Pannus.Tests.Support;
-using Xunit;
 
 namespace Pannus.Tests.Resolver;
 
@@ -22,7 +21,8 @@ public sealed class SymbolResolverTests : IDisposable
         {
             ElfSymbol expected = image.SymbolTable.Single(s => s.Name == name);
             ResolvedSymbol found = Resolve(name);
-            Assert.Equal((_running.Target.Executable.LoadBias + expected.Value, expected.Size, "program"), (found.Address, found.Size, found.Module));
+            Assert.Equal((_running.Target.Executable.LoadBias + expected.Value, expected.Size, "program"),
+                (found.Address, found.Size, found.Module));
             Assert.Equal(((int)expected.Type, expected.IsLocal), ((int)found.Type, found.IsLocal));
         }
         // The address is the real one: the variable holds what it was given.
@@ -110,7 +110,8 @@ public sealed class SymbolResolverTests : IDisposable
     {
         string[] names = ["foo@V1", "global", "a.c:helper", "puts", "global"];
         var resolver = new SymbolResolver(_running.Target);
-        Assert.Equal(names.Select(n => resolver.Resolve(n).Address), resolver.ResolveMany(names).Select(s => s.Address));
+        Assert.Equal(names.Select(n => resolver.Resolve(n).Address), resolver.ResolveMany(names).Select(s =>
+            s.Address));
     }
 
     /// <summary>The program, linked with more arguments.</summary>

@@ -10,13 +10,16 @@ internal static class Gcc
     private static readonly Lock s_gate = new();
 
     /// <summary>
-    /// Compiles <paramref name="source"/> into a file called <paramref name="fileName"/> and returns its path. The source is
-    /// called after it, with <c>.c</c> (the symbol table keeps that name), and the current directory is that of both. What
+    /// Compiles <paramref name="source"/> into a file called <paramref name="fileName"/> and returns its path. The
+    /// source is
+    /// called after it, with <c>.c</c> (the symbol table keeps that name), and the current directory is that of both.
+    /// What
     /// was compiled once is used again.
     /// </summary>
     public static string Compile(string source, string arguments, string fileName)
     {
-        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{fileName}\n{arguments}\n{source}")))[..24];
+        string key = Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.UTF8.GetBytes($"{fileName}\n{arguments}\n{source}")))[..24];
         string directory = Path.Combine(Path.GetTempPath(), "pannus-tests", key);
         string result = Path.Combine(directory, fileName);
         lock (s_gate)
@@ -54,6 +57,7 @@ internal static class Gcc
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{tool} {arguments}: {errors.Result}");
+        return process.ExitCode == 0 ? output
+            : throw new InvalidOperationException($"{tool} {arguments}: {errors.Result}");
     }
 }
