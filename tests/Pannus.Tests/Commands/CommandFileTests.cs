@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Pannus.Patcher.Commands;
 
-namespace Pannus.Tests.Commands;
+namespace Pannus.Tests;
 
 public sealed class CommandFileTests : IDisposable
 {

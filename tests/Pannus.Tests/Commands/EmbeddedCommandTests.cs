@@ -3,7 +3,7 @@ using Pannus.Loader;
 using Pannus.Patcher.Commands;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Commands;
+namespace Pannus.Tests;
 
 /// <summary>Commands that pannus.h puts into the patch itself.</summary>
 public class EmbeddedCommandTests

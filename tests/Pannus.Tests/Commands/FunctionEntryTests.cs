@@ -1,9 +1,8 @@
 using Pannus.Patcher;
 using Pannus.Resolver;
-using Pannus.Tests.Resolver;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Commands;
+namespace Pannus.Tests;
 
 /// <summary>Functions in assembler, each with one reason for or against a jump of five bytes at its entry.</summary>
 public sealed class FunctionEntryTests : IDisposable

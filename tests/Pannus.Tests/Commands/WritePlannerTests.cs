@@ -1,9 +1,8 @@
 using Pannus.Patcher;
 using Pannus.Resolver;
-using Pannus.Tests.Resolver;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Commands;
+namespace Pannus.Tests;
 
 /// <summary>What J, V and P would write, and what they refuse. Nothing is written.</summary>
 public sealed class WritePlannerTests : IDisposable

@@ -1,7 +1,7 @@
 using Pannus.Elf;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Elf;
+namespace Pannus.Tests;
 
 public class DynamicSymbolTests
 {

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Pannus.Elf;
 
-namespace Pannus.Tests.Elf;
+namespace Pannus.Tests;
 
 /// <summary>Damages an ELF file (64-bit) by field, as no linker would.</summary>
 internal sealed class ElfEdit(byte[] bytes)

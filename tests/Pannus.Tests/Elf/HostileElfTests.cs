@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using Pannus.Elf;
 
-namespace Pannus.Tests.Elf;
+namespace Pannus.Tests;
 
 public class HostileElfTests
 {

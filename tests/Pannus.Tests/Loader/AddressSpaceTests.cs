@@ -3,7 +3,7 @@ using Pannus.Loader;
 using Pannus.Patcher;
 using Pannus.Target;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 public class AddressSpaceTests
 {

@@ -1,7 +1,7 @@
 using Pannus.Loader;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 public class ConstructorTests
 {

@@ -1,8 +1,7 @@
 using System.Buffers.Binary;
 using Pannus.Elf;
-using Pannus.Tests.Elf;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 /// <summary>One wrong field each, and the error that names it.</summary>
 public class CraftedPatchTests

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 /// <summary>Files that no compiler makes: each is read, or refused with an error that says so; nothing else ever
 /// happens.</summary>

@@ -3,7 +3,7 @@ using Pannus.Interop;
 using Pannus.Loader;
 using Pannus.Target;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 /// <summary>
 /// A patch that is laid out and relocated by the loader and then mapped into this very process, so that its functions

@@ -3,7 +3,7 @@ using Pannus.Loader;
 using Pannus.Target;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 /// <summary>What is particular to objects (ET_REL), which no linker has laid out.</summary>
 public class ObjectTests
@@ -67,7 +67,7 @@ public class ObjectTests
     public void What_it_cannot_do_it_names(string arguments, string relocation)
     {
         PatchException error = Patches.Refused(Gcc.Compile(
-            "extern __thread long t __attribute__((visibility(\"hidden\"))); extern int v; int f(void) { return v + t; }",
+            "extern __thread int t __attribute__((visibility(\"hidden\"))); extern int v; int f() { return v + t; }",
             arguments, "cannot.o"));
         Assert.Equal(PatchErrorId.RelocationUnsupported, error.Id);
         Assert.Contains(relocation, error.Message);
@@ -79,7 +79,7 @@ public class ObjectTests
         string stripped = Gcc.Compile("int v = 1;", "-c -s", "stripped.o");
         byte[] bytes = File.ReadAllBytes(stripped);
         using ElfImage image = ElfImage.FromBytes(bytes, "");
-        var edit = new Elf.ElfEdit(bytes);
+        var edit = new ElfEdit(bytes);
         foreach (SectionHeader s in image.Sections.Where(s => s.Type == SectionType.SymTab)) edit.SetSection(s, 0, 0);
         Assert.Equal(PatchErrorId.PatchFileInvalid, Patches.Refused(bytes).Id);
     }

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using Pannus.Loader;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 public sealed class PatchFileTests : IDisposable
 {

@@ -2,7 +2,7 @@ using Pannus.Elf;
 using Pannus.Loader;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 /// <summary>Patch files for the tests of the loader, and what becomes of them.</summary>
 internal static class Patches

@@ -2,7 +2,7 @@ using Pannus.Elf;
 using Pannus.Loader;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 /// <summary>Patches as the compiler makes them in all its code models: after relocation their functions work.</summary>
 public class RelocationTests
@@ -91,7 +91,7 @@ public class RelocationTests
             ("-c -fno-pic -O0", "patch.o"), ("-c -fno-pic -O1 -mcmodel=large", "patch.o"),
             ("-shared -fno-pic -mcmodel=large -O1 -Wl,-z,notext", "patch.so")])
         {
-            foreach (Elf.Readelf.Relocation r in Elf.Readelf.Relocations(Gcc.Compile(Source, arguments,
+            foreach (Readelf.Relocation r in Readelf.Relocations(Gcc.Compile(Source, arguments,
                 name))) seen.Add(r.Type);
         }
         foreach (string name in (string[])["RELATIVE", "64", "GLOB_DAT", "JUMP_SLOT", "PC32", "PLT32", "32", "32S",

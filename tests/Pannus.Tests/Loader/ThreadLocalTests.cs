@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Pannus.Loader;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Loader;
+namespace Pannus.Tests;
 
 /// <summary>A patch that uses a thread-local variable of its target; the target is a library loaded into this
 /// process.</summary>
@@ -78,7 +78,7 @@ public unsafe partial class ThreadLocalTests
         Assert.Equal(0, DlInfo(library, RtldDiTlsModid, &module));
         long offset = ((delegate* unmanaged<long>)NativeLibrary.GetExport(library, "thread_offset"))();
         // The library's block begins where filler does; readelf knows how far behind it the variable is.
-        ulong inBlock = Elf.Readelf.DynamicSymbols(s_library).Single(s => s.Name == "per_thread").Value;
+        ulong inBlock = Readelf.DynamicSymbols(s_library).Single(s => s.Name == "per_thread").Value;
         return new SymbolTarget(0, 8, module, inBlock, offset);
     }
 

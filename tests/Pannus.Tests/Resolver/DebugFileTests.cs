@@ -2,7 +2,7 @@ using Pannus.Elf;
 using Pannus.Resolver;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Resolver;
+namespace Pannus.Tests;
 
 /// <summary>Programs that do not say all about themselves.</summary>
 public sealed class DebugFileTests : IDisposable
@@ -85,7 +85,7 @@ public sealed class DebugFileTests : IDisposable
         PatchException error = Error(running, other);
         Assert.Equal(PatchErrorId.BuildIdMismatch, error.Id);
         Assert.Contains(running.Target.Executable.BuildId, error.Message);
-        Assert.Contains(Elf.Readelf.BuildId(other), error.Message);
+        Assert.Contains(Readelf.BuildId(other), error.Message);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using Pannus.Elf;
 using Pannus.Resolver;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Resolver;
+namespace Pannus.Tests;
 
 public sealed class MapFileTests : IDisposable
 {

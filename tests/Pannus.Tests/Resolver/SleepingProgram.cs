@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Pannus.Target;
 
-namespace Pannus.Tests.Resolver;
+namespace Pannus.Tests;
 
 /// <summary>A program that was compiled by a test, running until it is disposed of. It must print a line when it is
 /// ready.</summary>

@@ -1,6 +1,6 @@
 using Pannus.Resolver;
 
-namespace Pannus.Tests.Resolver;
+namespace Pannus.Tests;
 
 public class SymbolNameTests
 {

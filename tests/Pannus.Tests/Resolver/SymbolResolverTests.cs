@@ -1,9 +1,8 @@
 using Pannus.Elf;
 using Pannus.Resolver;
-using Pannus.Tests.Elf;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests.Resolver;
+namespace Pannus.Tests;
 
 /// <summary>Names in a live program of two source files and a library with two versions of a function.</summary>
 public sealed class SymbolResolverTests : IDisposable
