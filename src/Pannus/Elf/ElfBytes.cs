@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
+using Pannus.Interop;
 
 namespace Pannus.Elf;
 
@@ -31,17 +32,13 @@ internal sealed unsafe class ElfBytes : IDisposable
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+            using FileStream stream = RegularFile.Open(path, name, long.MaxValue);
             if (stream.Length == 0) return FromArray([], name);
             using var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, true);
             MemoryMappedViewAccessor view = file.CreateViewAccessor(0, stream.Length, MemoryMappedFileAccess.Read);
             byte* start = null;
             view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
             return new ElfBytes(start, (ulong)stream.Length, view, name);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: no such file.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

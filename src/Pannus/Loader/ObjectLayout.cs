@@ -14,6 +14,9 @@ internal sealed class ObjectLayout
     private static readonly MemoryAccess[] s_order =
         [MemoryAccess.Read, MemoryAccess.Read | MemoryAccess.Execute, MemoryAccess.Read | MemoryAccess.Write];
 
+    // STN_UNDEF: the value is 0, and no address.
+    private static readonly ImageSymbol s_none = Inside(0) with { IsAbsolute = true };
+
     private readonly PatchFile _patch;
     private readonly ElfImage _elf;
     private readonly Dictionary<int, ulong> _sectionAt = [];
@@ -37,7 +40,7 @@ internal sealed class ObjectLayout
     private PatchImage Read()
     {
         if (!_elf.HasSymbolTable) throw PatchImageReader.Invalid(_patch, "an object without a symbol table");
-        SectionHeader[] sections = [.. _elf.Sections.Where(s => s.Flags.HasFlag(SectionFlags.Alloc) && s.Size > 0)];
+        SectionHeader[] sections = [.. _elf.Sections.Where(s => s.Flags.HasFlag(SectionFlags.Alloc))];
         CheckSections(sections);
         (SectionHeader Section, ElfRelocation Relocation)[] relocations = [.. AllRelocations()];
         CountSlots(relocations);
@@ -64,12 +67,14 @@ internal sealed class ObjectLayout
         ulong total = 0;
         foreach (SectionHeader s in sections)
         {
-            if (s.Flags.HasFlag(SectionFlags.Tls)) throw PatchImageReader.OwnThreadLocals(_patch);
+            if (s.Flags.HasFlag(SectionFlags.Tls) && s.Size > 0) throw PatchImageReader.OwnThreadLocals(_patch);
             if (s.Flags.HasFlag(SectionFlags.Write | SectionFlags.ExecInstr))
                 throw PatchImageReader.Invalid(_patch, $"section {s.Name} is both writable and executable");
             if (s.Alignment > PageSize || (s.Alignment & (s.Alignment - 1)) != 0)
                 throw PatchImageReader.Invalid(_patch, $"section {s.Name} has an impossible alignment");
-            if (s.Type is SectionType.InitArray or SectionType.PreinitArray || s.Name is ".ctors" or ".init")
+            bool isConstructor = s.Type is SectionType.InitArray or SectionType.PreinitArray
+                || s.Name is ".init" || s.Name.StartsWith(".ctors", StringComparison.Ordinal);
+            if (isConstructor && s.Size > 0)
             {
                 throw new PatchException(PatchErrorId.ConstructorUnsupported,
                     $"{_patch.Path} has constructors ({s.Name}), and Pannus runs none: initialise with constants, or on the first call.");
@@ -86,7 +91,7 @@ internal sealed class ObjectLayout
         {
             if (table.Type is not (SectionType.Rela or SectionType.Rel) || table.Info >= _elf.Sections.Count) continue;
             SectionHeader section = _elf.Sections[(int)table.Info];
-            if (!section.Flags.HasFlag(SectionFlags.Alloc) || section.Size == 0) continue;
+            if (!section.Flags.HasFlag(SectionFlags.Alloc)) continue;
             foreach (ElfRelocation r in _elf.RelocationsOf(table))
             {
                 if (r.SymbolIndex >= (uint)_elf.SymbolTable.Count || r.Offset >= section.Size)
@@ -177,7 +182,7 @@ internal sealed class ObjectLayout
         };
         _relocations.Add(inside is { } address
             ? new ImageRelocation(offset, X64Relocation.Pc32, Inside(address), addend)
-            : new ImageRelocation(offset, r.Type, symbol == 0 ? Inside(0) : _symbols[symbol], addend));
+            : new ImageRelocation(offset, r.Type, symbol == 0 ? s_none : _symbols[symbol], addend));
     }
 
     private void FillTables()

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Microsoft.Win32.SafeHandles;
 using Pannus.Elf;
 using Pannus.Interop;
 
@@ -56,23 +55,16 @@ public sealed class PatchFile : IDisposable
     // Read and not mapped: what is checked and hashed is then what is loaded, whatever happens to the file meanwhile.
     private static byte[] ReadAll(string path)
     {
-        // O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
-        int descriptor = Syscall.Open(path, Syscall.ORdonly | Syscall.ONonblock);
-        if (descriptor < 0) throw new PatchException(PatchErrorId.PatchFileNotFound, $"{path}: {Errno.Text(-descriptor)}.");
-        using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        using FileStream file = RegularFile.Open(path, path, LargestFile);
         try
         {
-            long length = RandomAccess.GetLength(handle);
-            if (length > LargestFile)
-                throw new PatchException(PatchErrorId.PatchFileInvalid, $"{path}: {length >> 20} MiB is too large for a patch.");
-            byte[] data = new byte[length];
-            int read = 0;
-            for (int count; read < data.Length && (count = RandomAccess.Read(handle, data.AsSpan(read), read)) > 0;) read += count;
+            byte[] data = new byte[file.Length];
+            int read = file.ReadAtLeast(data, data.Length, throwOnEndOfStream: false);
             return read == data.Length ? data : data[..read];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw new PatchException(PatchErrorId.PatchFileInvalid, $"{path}: not a regular file that can be read ({e.Message}).", e);
+            throw new PatchException(PatchErrorId.PatchFileInvalid, $"{path}: cannot be read ({e.Message}).", e);
         }
     }
 

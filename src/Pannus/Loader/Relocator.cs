@@ -14,6 +14,9 @@ internal readonly record struct SymbolTarget(
 {
     /// <summary>Whether the address is that of an IFUNC resolver, which only the target itself can run.</summary>
     public bool IsResolver { get; init; }
+
+    /// <summary>Whether it is thread-local: modules that have such variables are numbered from 1.</summary>
+    public bool IsThreadLocal => ModuleId != 0;
 }
 
 /// <summary>Resolves the symbols of a patch. Throws for one that cannot be found; null for a weak one that isn't.</summary>
@@ -113,7 +116,13 @@ internal static class Relocator
     {
         if (r.Symbol is null)
             throw new PatchException(PatchErrorId.PatchFileInvalid, $"{image.Name}: {Describe(r)} has no symbol.");
-        return lookup(r.Symbol) ?? default;
+        if (lookup(r.Symbol) is not { } found) return default;
+        bool wantsThreadLocal = r.Type is X64Relocation.DtpMod64 or X64Relocation.DtpOff64 or X64Relocation.TpOff64 or X64Relocation.TpOff32;
+        bool isSize = r.Type is X64Relocation.Size32 or X64Relocation.Size64;
+        if (found.IsThreadLocal == wantsThreadLocal || isSize) return found;
+        throw new PatchException(PatchErrorId.RelocationUnsupported, found.IsThreadLocal
+            ? $"{image.Name}: {Describe(r)}: the target's variable is thread-local. Declare it in the patch with __thread."
+            : $"{image.Name}: {Describe(r)}: the target's variable is not thread-local. Declare it in the patch without __thread.");
     }
 
     private static int Width(PatchImage image, in ImageRelocation r) => r.Type switch

@@ -7,13 +7,14 @@ namespace Pannus.Loader;
 internal static class SharedObjectLayout
 {
     private const ulong PageSize = 4096, LargestAlignment = 2 << 20;
+    private const ulong PositionIndependentProgram = 0x08000000; // DF_1_PIE; a static one has no PT_INTERP.
 
     public static PatchImage Read(PatchFile patch)
     {
         ElfImage elf = patch.Image;
         ProgramHeader[] loads = [.. elf.ProgramHeaders.Where(p => p.IsLoad && p.MemorySize > 0)];
         if (loads.Length == 0) throw PatchImageReader.Invalid(patch, "it has no segments to load");
-        if (elf.Interpreter.Length > 0)
+        if (elf.Interpreter.Length > 0 || ((elf.DynamicValue(DynamicTag.Flags1) ?? 0) & PositionIndependentProgram) != 0)
             throw PatchImageReader.Invalid(patch, "it is a program, and a patch is a shared library. Compile it with -shared -fPIC");
         if (elf.ProgramHeaders.Any(p => p.Type == ProgramHeaderType.Tls && p.MemorySize > 0)) throw PatchImageReader.OwnThreadLocals(patch);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pannus.Interop;
 
 namespace Pannus.Resolver;
 
@@ -26,9 +27,8 @@ internal sealed class MapFile
         bool isMap = false;
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > LargestFile })
-                throw new PatchException(PatchErrorId.PatchFileInvalid, $"{path}: too large for a map file.");
-            foreach (string line in File.ReadLines(path))
+            using var reader = new StreamReader(RegularFile.Open(path, path, LargestFile));
+            while (reader.ReadLine() is { } line)
             {
                 // What stands before was thrown away, and has addresses of 0.
                 if (line.StartsWith("Linker script and memory map", StringComparison.Ordinal) || line.StartsWith("Memory map", StringComparison.Ordinal))

@@ -98,26 +98,34 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
         }
     }
 
-    private ResolvedSymbol Resolve(in ElfSymbol symbol, string file, SymbolSource source) => new()
+    private ResolvedSymbol Resolve(in ElfSymbol symbol, string file, SymbolSource source)
     {
-        Id = target.Id,
-        StartTicks = target.StartTicks,
-        Name = symbol.Name,
-        Address = symbol.IsAbsolute || symbol.IsThreadLocal ? symbol.Value : module.LoadBias + symbol.Value,
-        Size = symbol.Size,
-        Type = symbol.Type switch
+        string name = symbol.Name, version = symbol.Version;
+        bool isDefault = symbol.IsDefaultVersion;
+        // A linker writes versions into the names of .symtab: foo@V1, and foo@@V2 for the default.
+        int at = version.Length == 0 ? name.IndexOf('@') : -1;
+        if (at > 0) (name, version, isDefault) = (name[..at], name[at..].TrimStart('@'), name.AsSpan(at).StartsWith("@@"));
+        return new ResolvedSymbol
         {
-            ElfSymbolType.Object => SymbolType.Object,
-            ElfSymbolType.Function => SymbolType.Function,
-            ElfSymbolType.ThreadLocal => SymbolType.ThreadLocal,
-            ElfSymbolType.IndirectFunction => SymbolType.IndirectFunction,
-            _ => SymbolType.None,
-        },
-        IsLocal = symbol.IsLocal,
-        Module = module.Name,
-        Version = symbol.Version,
-        IsDefaultVersion = symbol.IsDefaultVersion,
-        File = file,
-        Source = source,
-    };
+            Id = target.Id,
+            StartTicks = target.StartTicks,
+            Name = name,
+            Address = symbol.IsAbsolute || symbol.IsThreadLocal ? symbol.Value : module.LoadBias + symbol.Value,
+            Size = symbol.Size,
+            Type = symbol.Type switch
+            {
+                ElfSymbolType.Object => SymbolType.Object,
+                ElfSymbolType.Function => SymbolType.Function,
+                ElfSymbolType.ThreadLocal => SymbolType.ThreadLocal,
+                ElfSymbolType.IndirectFunction => SymbolType.IndirectFunction,
+                _ => SymbolType.None,
+            },
+            IsLocal = symbol.IsLocal,
+            Module = module.Name,
+            Version = version,
+            IsDefaultVersion = isDefault,
+            File = file,
+            Source = source,
+        };
+    }
 }

@@ -15,17 +15,20 @@ internal sealed record SymbolName(string Text, string Module, string File, strin
         string module = "", file = "", version = "";
         ulong offset = 0;
         int at = rest.IndexOf('!');
-        if (at >= 0) (module, rest) = (rest[..at], rest[(at + 1)..]);
+        // operator! and operator!= are no modules, nor do operator+ and the like have an offset.
+        if (at >= 0 && !rest.AsSpan(0, at).EndsWith("operator")) (module, rest) = (rest[..at], rest[(at + 1)..]);
         at = rest.LastIndexOf('+');
-        // operator+ and the like end in +, or have no number behind it.
-        if (at > 0 && TryNumber(rest[(at + 1)..], out ulong number)) (rest, offset) = (rest[..at], number);
+        bool hasOffset = at >= 0 && at + 1 < rest.Length && char.IsAsciiDigit(rest[at + 1]);
+        bool isWrong = hasOffset && !TryNumber(rest[(at + 1)..], out offset);
+        if (hasOffset) rest = rest[..at];
         at = rest.IndexOf('@');
-        if (at > 0) (rest, version) = (rest[..at], rest[at..].TrimStart('@'));
+        if (at >= 0) (rest, version) = (rest[..at], rest[at..].TrimStart('@'));
+        isWrong |= at >= 0 && version.Length == 0;
         // A C++ scope is no source file.
         at = rest.LastIndexOf(':');
         if (at > 0 && rest[at - 1] != ':' && (at + 1 == rest.Length || rest[at + 1] != ':')) (file, rest) = (rest[..at], rest[(at + 1)..]);
-        bool isNumber = rest.Length > 0 && char.IsAsciiDigit(rest[0]);
-        if (rest.Length == 0 || isNumber || rest.Any(char.IsWhiteSpace) || text.Contains('\0'))
+        isWrong |= rest.Length == 0 || char.IsAsciiDigit(rest[0]) || rest[0] is '+' or ':' || rest.Any(char.IsWhiteSpace);
+        if (isWrong || text.Contains('\0'))
         {
             throw new PatchException(PatchErrorId.CommandInvalid,
                 $"'{text}' is not a symbol name. Names look like func, lib.so.1!func, file.c:func, func@VERSION or table+0x18.");

@@ -1,5 +1,6 @@
 using System.Text;
 using Pannus.Elf;
+using Pannus.Resolver;
 
 namespace Pannus.Patcher.Commands;
 
@@ -24,9 +25,13 @@ public static class CommandFile
     {
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > LargestFile })
+            // It may be a pipe, which has no length beforehand.
+            using var reader = new StreamReader(path, Encoding.UTF8);
+            char[] text = new char[LargestFile + 1];
+            int length = reader.ReadBlock(text);
+            if (length > LargestFile)
                 throw new PatchException(PatchErrorId.CommandInvalid, $"{path}: larger than {LargestFile >> 20} MiB; is it a command file?");
-            return Parse(File.ReadAllText(path), path);
+            return Parse(new string(text, 0, length), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -90,6 +95,7 @@ public static class CommandFile
                     break;
                 case "alias":
                     string[] alias = Operands(words, 2, "alias NAME TARGET_SYMBOL");
+                    CheckName(alias[1]);
                     if (!_aliases.TryAdd(alias[0], alias[1])) throw Invalid($"a second alias for {alias[0]}. Leave one");
                     break;
                 case "requires":
@@ -112,11 +118,25 @@ public static class CommandFile
 
         private void AddCommand(PatchCommandKind kind, string[] operands)
         {
+            CheckName(operands[0]);
             if (!_targets.TryAdd(operands[0], _line))
                 throw Invalid($"{operands[0]} is overwritten already in line {_targets[operands[0]]}. Leave one of the two");
             _commands.Add(kind == PatchCommandKind.Variable
                 ? new PatchCommand(kind, operands[0], "", Hex(operands[1]), file, _line)
                 : new PatchCommand(kind, operands[0], operands[1], [], file, _line));
+        }
+
+        // Found here it has a line number.
+        private void CheckName(string target)
+        {
+            try
+            {
+                _ = SymbolName.Parse(target);
+            }
+            catch (PatchException e)
+            {
+                throw new PatchException(e.Id, $"{file}:{_line}: {e.Message}", e);
+            }
         }
 
         private string[] Operands(string[] words, int count, string usage) => words.Length == count + 1

@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Pannus.Tests.Support;
+
+namespace Pannus.Tests;
+
+/// <summary>What readelf of binutils says is in a file: the oracle of these tests.</summary>
+internal static partial class Readelf
+{
+    /// <summary>A line of <c>readelf --syms</c>; the name has its version: <c>foo@@V2</c>.</summary>
+    public sealed record Symbol(int Index, ulong Value, ulong Size, string Type, string Binding, string Section,
+        string Name);
+
+    /// <summary>A line of <c>readelf --relocs</c>.</summary>
+    public sealed record Relocation(ulong Offset, string Type);
+
+    public static IReadOnlyList<Symbol> DynamicSymbols(string path) => Symbols(path, "--dyn-syms");
+
+    /// <summary>The first table that --syms shows and that is no .dynsym.</summary>
+    public static IReadOnlyList<Symbol> SymbolTable(string path) => Symbols(path, "--syms", "Symbol table '.symtab'");
+
+    public static IReadOnlyList<Relocation> Relocations(string path, string arguments = "--relocs") =>
+        [.. Gcc.Run("readelf", $"-W {arguments} {path}").Split('\n').Select(l => RelocationLine().Match(l)).Where(m =>
+            m.Success)
+            .Select(m => new Relocation(Hex(m.Groups[1].Value), m.Groups[2].Value))];
+
+    public static string BuildId(string path) =>
+        Regex.Match(Gcc.Run("readelf", $"-n {path}"), "Build ID: ([0-9a-f]+)").Groups[1].Value;
+
+    private static List<Symbol> Symbols(string path, string what, string? heading = null)
+    {
+        string text = Gcc.Run("readelf", $"-W {what} {path}");
+        if (heading is not null) text = text[text.IndexOf(heading, StringComparison.Ordinal)..];
+        return [.. text.Split('\n').Select(l => SymbolLine().Match(l)).Where(m => m.Success).Select(m => new Symbol(
+            int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture), Hex(m.Groups[2].Value), Size(m.Groups[3].Value),
+            m.Groups[4].Value, m.Groups[5].Value, m.Groups[6].Value,
+                ReferenceNumber().Replace(m.Groups[7].Value, "")))];
+    }
+
+    private static ulong Hex(string text) => ulong.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+
+    private static ulong Size(string text) => text.StartsWith("0x", StringComparison.Ordinal)
+        ? Hex(text[2..]) : ulong.Parse(text, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"^\s*(\d+): ([0-9a-f]+)\s+(\S+) (\S+)\s+(\S+)\s+\S+\s+(\S+)(?: (.*))?$")]
+    private static partial Regex SymbolLine();
+
+    [GeneratedRegex(@"^([0-9a-f]{8,16})  [0-9a-f]{8,16} (R_\S+)")]
+    private static partial Regex RelocationLine();
+
+    // "printf@GLIBC_2.2.5 (2)": the number is an index into the version section.
+    [GeneratedRegex(@" \(\d+\)$")]
+    private static partial Regex ReferenceNumber();
+}
