@@ -36,6 +36,7 @@ $env:DOTNET_NOLOGO = '1'
 # What a task needs on the machine, a program or a file, and the Debian package that brings it.
 $compilers = @{ 'gcc' = 'gcc'; 'make' = 'make'; '/usr/include/stdio.h' = 'libc6-dev' }
 $servers = @{
+    'gdb' = 'gdb'
     'clang' = 'clang'
     'g++' = 'g++'
     'nginx' = 'nginx'

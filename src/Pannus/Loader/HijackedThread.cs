@@ -77,6 +77,15 @@ internal sealed class HijackedThread
     }
 
     /// <summary>
+    /// Lets the thread go on when it has stopped by the way: for a stop that was asked for twice, or one of its whole process
+    /// (SIGSTOP), which takes effect again when the thread is let go.
+    /// </summary>
+    public void KeepRunning(int round)
+    {
+        if (WaitStatus.Poll(Id, round, out WaitStatus stop) == Id && stop.IsStopped) _ = Ptrace.Continue(Id, stop.PendingSignal);
+    }
+
+    /// <summary>
     /// Stops the thread again and gives it its own registers back if it still is in [start, end]; else it has gone home
     /// by itself. False when it can't be stopped.
     /// </summary>
@@ -114,6 +123,7 @@ internal sealed class HijackedThread
     {
         (Id, _registers, _vectorSize) = (int.MaxValue, registers, 2696);
         _ = WaitForEventStop(TimeSpan.Zero);
+        KeepRunning(0);
         _ = ReadState();
         Start(registers);
         _ = TakeBack(0, 0, TimeSpan.Zero);

@@ -150,6 +150,7 @@ internal sealed class RemoteCall
             if (memory.Read(_stack.CaughtAt - RemoteStub.RecordSize, word) != word.Length) return;
             if (BinaryPrimitives.ReadUInt64LittleEndian(word) != RemoteStub.NotYetRun) return;
             if (Stopwatch.GetElapsedTime(start) > timeout) return;
+            _thread.KeepRunning(round);
             Backoff.Spin(round);
         }
     }

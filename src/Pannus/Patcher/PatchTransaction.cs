@@ -24,6 +24,8 @@ public readonly record struct WriteResult(TimeSpan Pause, int Attempts);
 /// <summary>Stop, check, write, resume: again until nobody stands on the bytes, all of the writes or none of them.</summary>
 public static class PatchTransaction
 {
+    private static readonly TimeSpan s_leastStop = TimeSpan.FromMilliseconds(100);
+
     private enum Outcome { NotStopped, Busy, Failed, Written }
 
     /// <summary>
@@ -67,7 +69,8 @@ public static class PatchTransaction
                 throw new PatchException(PatchErrorId.Interrupted, $"Interrupted. {target.DisplayName} is as it was.");
             target.CheckStillThere();
             TimeSpan left = options.Timeout - Stopwatch.GetElapsedTime(start);
-            TimeSpan pause = backend.WhileHeld(target, left > TimeSpan.Zero ? left : TimeSpan.Zero, body);
+            // The last stop gets its time, too: it is what tells a busy function from a target that can't be stopped.
+            TimeSpan pause = backend.WhileHeld(target, left > s_leastStop ? left : s_leastStop, body);
             switch (outcome)
             {
                 case Outcome.Written:
