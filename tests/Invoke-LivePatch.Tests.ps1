@@ -147,7 +147,7 @@ Describe 'Invoke-LivePatch' {
         }
 
         It 'ends at once with Ctrl-C and leaves the target as it was' {
-            $shell = [powershell]::Create()
+            $shell = [powershell]::Create([initialsessionstate]::CreateDefault2())
             $null = $shell.AddScript('param($module, $id, $path, $commands)
                 Import-Module $module
                 Invoke-LivePatch $id $path - $commands -Timeout 60')

@@ -1,6 +1,6 @@
 // Scenario: the main thread stays on the very bytes that a jump at the entry overwrites: it sleeps in a syscall whose
 // instruction is the third of the function. Refused (FunctionActive) until a signal ends the call.
-// signals: SIGUSR1 ends the call; it prints "left" and calls again
+// signals: SIGUSR1 ends the call; it prints "left", and calls again after 0.3 s
 #include "target.h"
 
 // push 34; pop rax; syscall (pause); ret: the syscall instruction lies at +3.
@@ -20,5 +20,6 @@ int main(void)
 	for (;;) {
 		stuck();
 		puts("left");
+		usleep(300000);
 	}
 }

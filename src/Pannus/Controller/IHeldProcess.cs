@@ -1,3 +1,5 @@
+using Pannus.Patcher;
+
 namespace Pannus.Controller;
 
 /// <summary>
@@ -11,6 +13,13 @@ public interface IHeldProcess
 
     /// <summary>One of the threads held; <paramref name="index"/> is below <see cref="ThreadCount"/>.</summary>
     HeldThread GetThread(int index);
+
+    /// <summary>
+    /// Lets one held thread execute a few instructions, all others held, until its program counter is outside
+    /// <paramref name="ranges"/>. False when it is still inside: it sleeps in the kernel, has a signal to handle, or is about
+    /// to execute something that must not be stepped over.
+    /// </summary>
+    bool TryStepOut(int index, ReadOnlySpan<AddressRange> ranges);
 
     /// <summary>Reads memory; returns the number of bytes read.</summary>
     int Read(ulong address, Span<byte> buffer);

@@ -104,7 +104,7 @@ public sealed class PatchSuspension : IDisposable
         PlannedWrite? failed = null;
         Do(held =>
         {
-            inside = EntryCheck.FindInside(held, set.Guarded);
+            inside = EntryCheck.FindStuck(held, set.Guarded);
             if (inside is null) failed = set.Write(held);
         });
         if (inside is { } thread)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Pannus.Interop;
+using Pannus.Patcher;
 using Pannus.Target;
 
 namespace Pannus.Controller;
@@ -18,6 +19,9 @@ namespace Pannus.Controller;
 /// </remarks>
 internal sealed class Tracees : IHeldProcess
 {
+    private const int MostSteps = 16;
+    private static readonly long s_stepTimeout = Stopwatch.Frequency / 100;
+
     private enum State : byte { Running, Stopped, Gone }
 
     private readonly TargetProcess _target;
@@ -49,6 +53,22 @@ internal sealed class Tracees : IHeldProcess
         int i = _held[index];
         ref readonly X64Registers r = ref _registers[i];
         return new HeldThread(_ids[i], r.WillRestart ? r.Rip - 2 : r.Rip, r.Rsp, r.InSyscall);
+    }
+
+    public bool TryStepOut(int index, ReadOnlySpan<AddressRange> ranges)
+    {
+        int i = _held[index];
+        ref X64Registers r = ref _registers[i];
+        for (int step = 0; ; step++)
+        {
+            if (!IsInside(ranges, GetThread(index).ProgramCounter)) return true;
+            if (step == MostSteps || r.InSyscall || !_stops[i].IsEventStop || !MayStepOver(r.Rip)) return false;
+            if (Ptrace.SingleStep(_ids[i]) != 0) return false;
+            _states[i] = State.Running;
+            if (!WaitForStop(i, Stopwatch.GetTimestamp() + s_stepTimeout) || _states[i] != State.Stopped) return false;
+            // The trap is our own; anything else is the thread's, and is given back when it is let go.
+            if (_stops[i] == WaitStatus.StepDone) _stops[i] = WaitStatus.Held;
+        }
     }
 
     public int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
@@ -134,8 +154,26 @@ internal sealed class Tracees : IHeldProcess
         _ = none.GetThread(0);
         _ = none.Read(target.Executable.Start, stackalloc byte[8]);
         none.RestartInterruptedCall(0);
+        _ = none.MayStepOver(target.Executable.Start) | none.TryStepOut(0, [new AddressRange(0, ulong.MaxValue)]);
+        _ = Ptrace.SingleStep(noThread);
         none.DetachAll();
         _ = none.Pause;
+    }
+
+    private static bool IsInside(ReadOnlySpan<AddressRange> ranges, ulong address)
+    {
+        foreach (AddressRange range in ranges)
+            if (range.Contains(address)) return true;
+        return false;
+    }
+
+    // Not syscall, sysenter and ud2 (0f), int3, int and iret (cc to cf), hlt (f4): they enter the kernel. Not pushf and popf
+    // (9c, 9d): they see the trap flag. Prefixed or not, the other instructions of the two-byte map are none of these.
+    private bool MayStepOver(ulong address)
+    {
+        Span<byte> code = stackalloc byte[2];
+        if (Read(address, code) != code.Length) return false;
+        return code[0] == 0x0f ? code[1] is not (0x05 or 0x34 or 0x0b) : code[0] is not ((>= 0xcc and <= 0xcf) or 0xf4 or 0x9c or 0x9d);
     }
 
     private void Seize(int tid)

@@ -57,6 +57,12 @@ public static class LivePatch
                 $"{request.Name} is for build {commands.BuildId}, and {target.DisplayName} is build {(buildId.Length > 0 ? buildId : "(none)")}.");
         }
 
+        if (commands.Requires.Count + commands.Replaces.Count > 0)
+        {
+            throw new PatchException(PatchErrorId.CommandInvalid,
+                $"{request.Name} requires or replaces other patches, and this version keeps no record of applied patches to tell by.");
+        }
+
         var resolver = new SymbolResolver(target, request.Symbols);
         IReadOnlyList<ResolvedSymbol> symbols =
             [.. resolver.ResolveMany([.. commands.Commands.Select(c => c.Target)]).Select(resolver.ToBound)];

@@ -52,7 +52,7 @@ public static class PatchTransaction
         PlannedWrite? failed = null;
         Action<IHeldProcess> body = held =>
         {
-            if (EntryCheck.FindInside(held, set.Guarded) is { } thread)
+            if (EntryCheck.FindStuck(held, set.Guarded) is { } thread)
             {
                 inside = thread;
                 outcome = Outcome.Busy;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using Pannus.Patcher;
 using Pannus.Patcher.Commands;
@@ -12,16 +13,14 @@ namespace Pannus.Tests.Live;
 /// <summary>Debian's own servers, patched under load: no request fails and no process is restarted.</summary>
 public sealed class SoftwareTests
 {
-    private const int NginxPort = 18080, RedisPort = 16379;
-
     [Fact]
     public async Task Every_worker_of_nginx_sends_another_header_while_wrk_loads_it()
     {
         string patches = Build("nginx");
-        int master = Start("nginx", NginxPort);
+        int port = FreePort(), master = Start("nginx", port);
         try
         {
-            string url = $"http://127.0.0.1:{NginxPort}/index.html";
+            string url = $"http://127.0.0.1:{port}/index.html";
             using var http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero });
             Assert.False((await http.GetAsync(url)).Headers.Contains("X-Patched"));
             int[] workers = Children(master);
@@ -51,17 +50,17 @@ public sealed class SoftwareTests
     public async Task Redis_answers_PING_otherwise_while_redis_benchmark_loads_it()
     {
         string patches = Build("redis");
-        int id = Start("redis", RedisPort);
+        int port = FreePort(), id = Start("redis", port);
         try
         {
-            Assert.Equal("PONG", Ping());
+            Assert.Equal("PONG", Ping(port));
             ulong ticks = TargetCatalog.Get(id).StartTicks;
             using Process load = Process.Start(new ProcessStartInfo(
-                "redis-benchmark", ["-p", $"{RedisPort}", "-t", "set,get,incr,lpush", "-n", "300000", "-c", "20", "-q"])
+                "redis-benchmark", ["-p", $"{port}", "-t", "set,get,incr,lpush", "-n", "300000", "-c", "20", "-q"])
             { RedirectStandardOutput = true, RedirectStandardError = true })!;
             await Task.Delay(1000);
             Assert.Equal(LivePatchStatus.Applied, Apply(id, Path.Combine(patches, "ping.so")).Status);
-            Assert.NotEqual("PONG", Ping());
+            Assert.NotEqual("PONG", Ping(port));
             string report = await load.StandardOutput.ReadToEndAsync(), problems = await load.StandardError.ReadToEndAsync();
             await load.WaitForExitAsync();
             Assert.Equal((0, ""), (load.ExitCode, problems));
@@ -70,11 +69,11 @@ public sealed class SoftwareTests
         }
         finally
         {
-            Built.Run("redis-cli", "-p", $"{RedisPort}", "shutdown", "nosave");
+            Built.Run("redis-cli", "-p", $"{port}", "shutdown", "nosave");
         }
     }
 
-    private static string Ping() => Built.Run("redis-cli", "-p", $"{RedisPort}", "ping").Trim();
+    private static string Ping(int port) => Built.Run("redis-cli", "-p", $"{port}", "ping").Trim();
 
     private static LivePatchResult Apply(int id, string patch)
     {
@@ -93,23 +92,16 @@ public sealed class SoftwareTests
     // The server's files lie where its workers, which run as another user, can reach them.
     private static int Start(string name, int port)
     {
-        Assert.False(IsTaken(port), $"port {port} is taken");
         string directory = Directory.CreateTempSubdirectory("pannus-" + name).FullName;
         string id = Built.Run(Path.Combine(Built.Repository, "tests/software", name, "start"), directory, $"{port}");
         return int.Parse(id, CultureInfo.InvariantCulture);
     }
 
-    private static bool IsTaken(int port)
+    private static int FreePort()
     {
-        try
-        {
-            using var client = new TcpClient("127.0.0.1", port);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static int[] Children(int id) =>

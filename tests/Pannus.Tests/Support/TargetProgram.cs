@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Pannus.Target;
 
@@ -22,18 +23,19 @@ internal sealed class TargetProgram : IDisposable
             else _lines.CompleteAdding();
         };
         process.BeginOutputReadLine();
+        Id = int.Parse(NextLine(), CultureInfo.InvariantCulture);
     }
 
-    public int Id => _process.Id;
+    public int Id { get; }
 
     public bool HasExited => _process.HasExited;
 
-    public static TargetProgram Start(string path, params string[] arguments) => Start(path, arguments, []);
-
-    public static TargetProgram Start(string path, string[] arguments, Dictionary<string, string> environment)
+    public static TargetProgram Start(string path, params string[] arguments)
     {
-        var start = new ProcessStartInfo(path, arguments) { RedirectStandardOutput = true, RedirectStandardInput = true, WorkingDirectory = "/" };
-        foreach ((string name, string value) in environment) start.Environment[name] = value;
+        // A shell is its parent, as System.Diagnostics.Process may take a stop of a child that this process traces for its
+        // end, when another child ends just then (see ChildStops).
+        const string launch = "exec 3<&0; sh -c 'echo $$; exec \"$0\" \"$@\"' \"$0\" \"$@\" <&3 3<&- & exec 3<&-; wait";
+        var start = new ProcessStartInfo("/bin/sh", ["-c", launch, path, .. arguments]) { RedirectStandardOutput = true, RedirectStandardInput = true, WorkingDirectory = "/" };
         return new TargetProgram(Process.Start(start)!);
     }
 
@@ -44,8 +46,10 @@ internal sealed class TargetProgram : IDisposable
     }
 
     /// <summary>The next line.</summary>
-    public string NextLine() => _lines.TryTake(out string? line, Patience)
-        ? line : throw new InvalidOperationException($"process {Id} prints nothing more (exited: {HasExited})");
+    public string NextLine() => TryNextLine() ?? throw new InvalidOperationException($"process {Id} prints nothing more (exited: {HasExited})");
+
+    /// <summary>The next line; null when the program has ended.</summary>
+    public string? TryNextLine() => _lines.TryTake(out string? line, Patience) ? line : null;
 
     /// <summary>The next line that a condition accepts.</summary>
     public string WaitFor(Func<string, bool> isWanted)
@@ -110,7 +114,7 @@ internal sealed class TargetProgram : IDisposable
 
     public void Dispose()
     {
-        if (!_process.HasExited) _process.Kill();
+        if (!_process.HasExited) Signal("KILL");
         _process.WaitForExit();
         _process.Dispose();
     }
