@@ -1,0 +1,64 @@
+# A target of one thread: what it feels of the first patch of a fresh process and of a later one in a warm session,
+# beside one stop by floor.
+
+# Held, longest and quiet are what hiccup felt; the pauses are what Pannus says of itself.
+function New-Sample {
+    $sample = @{}
+    foreach ($name in 'Cost', 'Longest', 'Quiet', 'LoadPause', 'Pause', 'FloorCost', 'FloorLongest', 'Min', 'Median') {
+        $sample[$name] = [Collections.Generic.List[double]]::new()
+    }
+    $sample
+}
+
+function Add-Round($Sample, $Hiccup, [int] $Round, [scriptblock] $Patch, [scriptblock] $Plan) {
+    Invoke-ByTurns $Round {
+        $felt = Measure-Cost $Hiccup $Patch $Plan
+        if (-not $felt.Changed) { throw 'The patch changed nothing.' }
+        foreach ($name in 'Cost', 'Longest', 'Quiet') { $Sample[$name].Add($felt[$name]) }
+        $Sample.LoadPause.Add($felt.Result[0])
+        $Sample.Pause.Add($felt.Result[1])
+    } {
+        $felt = Measure-Cost $Hiccup { Invoke-Floor $Hiccup 1 }
+        $Sample.FloorCost.Add($felt.Cost)
+        $Sample.FloorLongest.Add($felt.Longest)
+        $stops = Invoke-Floor $Hiccup 15
+        $Sample.Min.Add($stops.Min)
+        $Sample.Median.Add($stops.Median)
+    }
+}
+
+function Write-Sample([string] $Title, $Sample, [string] $Quiet) {
+    Add-Figure "$Title, held" us $Sample.Cost 'floor, held' $Sample.FloorCost
+    Add-Figure "$Title, longest gap" us $Sample.Longest 'floor, longest gap' $Sample.FloorLongest
+    Add-Figure "$Title, longest gap" us $Sample.Longest $Quiet $Sample.Quiet
+    Add-Figure "$Title, LoadPause" us $Sample.LoadPause 'floor, median stop' $Sample.Median
+    Add-Figure "$Title, Pause" us $Sample.Pause 'floor, median stop' $Sample.Median
+    Add-Figure "$Title, Pause" us $Sample.Pause 'floor, shortest stop' $Sample.Min
+}
+
+Write-Heading 'One thread'
+$sample = New-Sample
+foreach ($round in 1..$rounds) {
+    $hiccup = Start-Hiccup 0
+    $arguments = "$($hiccup.Id) '$(Get-Plug $round)' -ErrorAction Stop"
+    # A process of ours that only plans takes as much of the processor: what is left is the patch.
+    Add-Round $sample $hiccup $round {
+        $text = "Invoke-LivePatch $arguments | % { `$_.LoadPause.TotalMicroseconds; `$_.Pause.TotalMicroseconds }"
+        Invoke-Native $pannus '-Command', $text | ForEach-Object { [double] $_ }
+    } { Invoke-Native $pannus '-Command', "Test-LivePatch $arguments" }
+    Stop-Program $hiccup.Process
+}
+Write-Sample 'fresh process' $sample 'patch only planned'
+
+$sample = New-Sample
+$hiccup = Start-Hiccup 0
+foreach ($round in -4..$rounds) {
+    $used = if ($round -gt 0) { $sample } else { New-Sample } # the first few warm the session up
+    Add-Round $used $hiccup $round {
+        $result = Invoke-LivePatch $hiccup.Id (Get-Plug $round)
+        $result.LoadPause.TotalMicroseconds
+        $result.Pause.TotalMicroseconds
+    } { Test-LivePatch $hiccup.Id (Get-Plug $round) }
+}
+Stop-Program $hiccup.Process
+Write-Sample 'warm session' $sample 'patch only planned'
