@@ -82,6 +82,34 @@ public sealed class RefusalTests
     }
 
     [Fact]
+    public void A_32_bit_target_is_refused()
+    {
+        string path = Path.Combine(Directory.CreateTempSubdirectory("pannus").FullName, "program32");
+        File.WriteAllBytes(path, Program32());
+        Built.Run("chmod", "+x", path);
+        using TargetProgram program = TargetProgram.Start(path);
+        Thread.Sleep(100);
+        Assert.False(TargetCatalog.Get(program.Id).CanPatch);
+        PatchException error = Patching.Refused(program, () => Patching.Apply(program, Built.Sample("patch.so"), Jump));
+        Assert.Equal(PatchErrorId.ArchitectureMismatch, error.Id);
+    }
+
+    // An i386 program that only sleeps: header, one PT_LOAD, and: mov eax, 29 (pause); int 0x80; jmp back.
+    private static byte[] Program32()
+    {
+        const uint at = 0x08048000;
+        byte[] file = new byte[0x60];
+        ReadOnlySpan<byte> code = [0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7];
+        ReadOnlySpan<byte> identification = [0x7f, (byte)'E', (byte)'L', (byte)'F', 1, 1, 1];
+        identification.CopyTo(file);
+        void Words(int offset, params uint[] words) => Buffer.BlockCopy(words, 0, file, offset, words.Length * 4);
+        Words(16, 2 | 3 << 16, 1, at + 0x54, 0x34, 0, 0, 52 | 32 << 16, 1 | 40 << 16);
+        Words(0x34, 1, 0, at, at, 0x60, 0x60, 5, 0x1000);
+        code.CopyTo(file.AsSpan(0x54));
+        return file;
+    }
+
+    [Fact]
     public void A_target_that_exits_meanwhile_is_reported_as_gone()
     {
         using PatchFile patch = PatchFile.Open(Built.Sample("patch.so"));
