@@ -145,7 +145,7 @@ function Invoke-Demo {
         $restart = $clock.Elapsed
         Write-Round "The same change by a restart, as the new process $($target.Id):" $round
         Write-Line
-        Write-Line ('Patched: {0:0.0} ms of one thread to load, {1:0.0} ms of all to write. Restarted: away for {2:0.0} ms.' -f
+        Write-Line ('Patched: {0:0.0} ms of one thread to load, {1:0.0} ms of those that run to write. Restarted: away for {2:0.0} ms.' -f
             $load, $write, $restart.TotalMilliseconds)
         Write-Line 'The patched process kept its memory, its connections and its id; the restarted one lost them.'
     }

@@ -42,6 +42,7 @@ public sealed class ResolvePatchSymbolCommand : TargetCmdlet
     protected override void ProcessRecord() => ForTarget(Target, target =>
     {
         var resolver = Target.Source is PatchModule ? null : new SymbolResolver(target, _options!);
+        if (Name.Length > 1) resolver?.Prefetch([.. Name.Where(n => !HasWildcard(n)).Select(n => Module is null ? n : $"{Module}!{n}")]);
         foreach (string name in Name)
         {
             // One name that isn't there is no reason not to look for the others.

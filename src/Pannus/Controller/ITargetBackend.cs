@@ -22,7 +22,7 @@ internal interface ITargetBackend
 
     /// <summary>
     /// Stops all threads of a target, runs <paramref name="body"/> while they are stopped, and lets them go whatever
-    /// happens. Returns how long the target was held. Gives up with <see cref="PatchErrorId.StopTimeout"/> when they
+    /// happens. Returns how long the threads that were running were held. Gives up with <see cref="PatchErrorId.StopTimeout"/> when they
     /// don't all stop in <paramref name="stopTimeout"/>.
     /// </summary>
     TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, Action<IHeldProcess> body);

@@ -76,6 +76,7 @@ internal sealed class RemoteCall
         {
             foreach (int tid in HijackCandidates.Of(_target.Id))
             {
+                if (Stopwatch.GetElapsedTime(start) > timeout) break;
                 if (cancellation.IsCancellationRequested)
                     throw new PatchException(PatchErrorId.Interrupted, $"Interrupted before {_target.DisplayName} was touched.");
                 _target.CheckStillThere();

@@ -118,7 +118,7 @@ public static class LivePatch
             PatchLoader.Unload(target, PatchLoader.RequestOf(request.Patch, placement, plan.Islands), backend, timeout);
             throw;
         }
-        verbose?.Invoke($"Written at stop {written.Attempts}; all threads were held for {Microseconds(written.Pause)}.");
+        verbose?.Invoke($"Written at stop {written.Attempts}; threads that were running were held for {Microseconds(written.Pause)}.");
         return plan.Result with
         {
             Status = LivePatchStatus.Applied,

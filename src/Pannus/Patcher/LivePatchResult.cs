@@ -32,7 +32,7 @@ public sealed record LivePatchResult
     public required int Pointers { get; init; }
     /// <summary>How long one thread was taken to map the patch.</summary>
     public required TimeSpan LoadPause { get; init; }
-    /// <summary>How long all threads were held to write it: the last, successful stop.</summary>
+    /// <summary>How long the threads that were running were held to write it, in the stop that did; all of them when none ran.</summary>
     public required TimeSpan Pause { get; init; }
     /// <summary>Number of stops until nobody stood on the code.</summary>
     public required int Attempts { get; init; }

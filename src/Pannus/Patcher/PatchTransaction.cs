@@ -17,7 +17,7 @@ public sealed record WriteOptions
 }
 
 /// <summary>What a write took.</summary>
-/// <param name="Pause">How long all threads were held in the stop that wrote.</param>
+/// <param name="Pause">How long the threads that were running were held in the stop that wrote; all of them when none ran.</param>
 /// <param name="Attempts">Number of stops.</param>
 public readonly record struct WriteResult(TimeSpan Pause, int Attempts);
 

@@ -10,6 +10,7 @@ public sealed class SymbolResolver
 
     private readonly TargetProcess _target;
     private readonly ModuleSymbols[] _modules;
+    private readonly Dictionary<ModuleSymbols, Dictionary<string, ResolvedSymbol[]>> _candidates = [];
 
     /// <summary>
     /// Creates a resolver. Errors: those of the files that <paramref name="options"/> names, when they are first needed.
@@ -36,11 +37,32 @@ public sealed class SymbolResolver
         {
             int[] open = [.. Enumerable.Range(0, parsed.Length).Where(i => found[i] is null && IsOf(module.Module, parsed[i].Module))];
             if (open.Length == 0) continue;
-            ILookup<string, ResolvedSymbol> candidates =
-                module.Find([.. open.Select(i => parsed[i].Name)]).ToLookup(s => s.Name, StringComparer.Ordinal);
+            Dictionary<string, ResolvedSymbol[]> candidates = Candidates(module, open.Select(i => parsed[i].Name));
             foreach (int i in open) found[i] = Choose(parsed[i], candidates[parsed[i].Name]);
         }
         return [.. found.Select((s, i) => AtOffset(s ?? throw NotFound(parsed[i]), parsed[i].Offset))];
+    }
+
+    /// <summary>
+    /// Looks many names up with one pass over each symbol table, for <see cref="Resolve"/> to find them one by one. Names
+    /// that are wrong or not there are left to it.
+    /// </summary>
+    public void Prefetch(IReadOnlyList<string> names)
+    {
+        List<SymbolName> parsed = [];
+        foreach (string name in names)
+        {
+            try
+            {
+                parsed.Add(SymbolName.Parse(name));
+            }
+            catch (PatchException)
+            {
+                // Resolve says what is wrong with it.
+            }
+        }
+        foreach (ModuleSymbols module in _modules)
+            _ = Candidates(module, parsed.Where(n => IsOf(module.Module, n.Module)).Select(n => n.Name));
     }
 
     /// <summary>All symbols whose name matches a wildcard (<c>*</c>, <c>?</c>), which may be qualified by a module.</summary>
@@ -119,6 +141,17 @@ public sealed class SymbolResolver
             $"{symbol.Name} of {symbol.Module} is an IFUNC, of which nothing in {_target.DisplayName} has bound a version yet: there is "
             + "no function to patch. Name the implementation itself.");
         return symbol with { Address = bound, Type = SymbolType.Function, Size = SymbolAt.SizeOf(_target, bound) };
+    }
+
+    private Dictionary<string, ResolvedSymbol[]> Candidates(ModuleSymbols module, IEnumerable<string> names)
+    {
+        if (!_candidates.TryGetValue(module, out Dictionary<string, ResolvedSymbol[]>? known))
+            _candidates[module] = known = new Dictionary<string, ResolvedSymbol[]>(StringComparer.Ordinal);
+        HashSet<string> unknown = [.. names.Where(n => !known.ContainsKey(n))];
+        if (unknown.Count == 0) return known;
+        ILookup<string, ResolvedSymbol> found = module.Find(unknown).ToLookup(s => s.Name, StringComparer.Ordinal);
+        foreach (string name in unknown) known[name] = [.. found[name]];
+        return known;
     }
 
     private static bool IsOf(TargetModule module, string name) => name.Length == 0
