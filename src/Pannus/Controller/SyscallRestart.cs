@@ -10,7 +10,8 @@ namespace Pannus.Controller;
 /// </summary>
 /// <remarks>
 /// Done only when the stop was our own and no signal waits to be handled; otherwise the EINTR may be the signal's, and
-/// the program may rely on seeing it. A signal that arrives between that look and the call itself finds the program
+/// the program may rely on seeing it. A signal that does nothing, such as SIGCHLD without a handler, is one of ours too:
+/// the kernel would have dropped it without waking anybody had the thread not been traced. A signal that arrives between that look and the call itself finds the program
 /// where it would be had the signal come just before the call. A relative timeout starts anew.
 /// </remarks>
 internal static class SyscallRestart
@@ -24,9 +25,10 @@ internal static class SyscallRestart
     /// <summary>Registers that issue the interrupted call again, or null when there is nothing to mend.</summary>
     public static X64Registers? Rewind(int tid, WaitStatus stop, in X64Registers registers)
     {
-        if (!stop.IsEventStop || !registers.InSyscall || (long)registers.Rax != -Errno.EINTR) return null;
+        if (!registers.InSyscall || (long)registers.Rax != -Errno.EINTR || (!stop.IsEventStop && stop.PendingSignal == 0)) return null;
         if (registers.Cs == X64Registers.User32Cs || !IsNotRestarted(registers.OrigRax)) return null;
-        if (ProcessStatus.TryRead(tid) is not { DeliverableSignals: 0 }) return null;
+        if (ProcessStatus.TryRead(tid) is not { DeliverableSignals: 0 } status) return null;
+        if (stop.PendingSignal is > 0 and var signal && (status.DiscardedSignals >> (signal - 1) & 1) == 0) return null;
 
         X64Registers rewound = registers;
         rewound.Rax = registers.OrigRax;

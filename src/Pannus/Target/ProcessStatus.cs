@@ -15,12 +15,20 @@ internal sealed record ProcessStatus
     public required int Threads { get; init; }
     /// <summary>0 none, 1 strict, 2 filter.</summary>
     public required int Seccomp { get; init; }
-    /// <summary>Signals pending for this thread and for the process that it has not blocked; bit 0 is signal 1.</summary>
+    /// <summary>
+    /// Signals pending for this thread and for the process that it has not blocked and that will do something; bit 0 is
+    /// signal 1.
+    /// </summary>
     public required ulong DeliverableSignals { get; init; }
+    /// <summary>Signals that do nothing when they arrive: ignored, or by default and without a handler (signal(7)).</summary>
+    public required ulong DiscardedSignals { get; init; }
     /// <summary>Whether user shadow stacks are on, which a hijacked return would violate.</summary>
     public required bool HasShadowStack { get; init; }
     /// <summary>Whether it has an address space; kernel threads have none.</summary>
     public required bool HasAddressSpace { get; init; }
+
+    // SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
+    private const ulong IgnoredByDefault = 1ul << 16 | 1ul << 17 | 1ul << 22 | 1ul << 27;
 
     /// <summary>Reads the status of a process, or of a thread by its own id; null when it is gone.</summary>
     public static ProcessStatus? TryRead(int id) =>
@@ -35,7 +43,7 @@ internal sealed record ProcessStatus
             if (colon > 0) fields[line[..colon]] = line[(colon + 1)..].Trim();
         }
 
-        ulong pending = Hex("SigPnd") | Hex("ShdPnd");
+        ulong pending = Hex("SigPnd") | Hex("ShdPnd"), discarded = Hex("SigIgn") | (IgnoredByDefault & ~Hex("SigCgt"));
         return new ProcessStatus
         {
             Name = fields.GetValueOrDefault("Name", ""),
@@ -45,7 +53,8 @@ internal sealed record ProcessStatus
             EffectiveUserId = Number("Uid", 1),
             Threads = Number("Threads", 0),
             Seccomp = Number("Seccomp", 0),
-            DeliverableSignals = pending & ~Hex("SigBlk"),
+            DeliverableSignals = pending & ~Hex("SigBlk") & ~discarded,
+            DiscardedSignals = discarded,
             HasShadowStack = fields.GetValueOrDefault("x86_Thread_features", "").Contains("shstk"),
             HasAddressSpace = fields.ContainsKey("VmSize"),
         };

@@ -16,11 +16,13 @@ public sealed class BlockedCallTests
         using TargetProgram program = TargetProgram.Start(Built.Target("blocked", "CFLAGS=-O2"), $"{timeout}");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         using PatchFile patch = PatchFile.Open(Gcc.Compile("int nothing;", "-shared -fPIC", "nothing.so"));
+        string mask = File.ReadAllLines($"/proc/{program.Id}/status").Single(l => l.StartsWith("SigBlk", StringComparison.Ordinal));
         for (int round = 0; round < 10; round++)
         {
             using TargetProcess target = TargetProcess.Open(program.Id);
             PatchModule module = PatchLoader.Mount(target, patch, new ResolverOptions(), BackendKind.Auto, TimeSpan.FromSeconds(3));
             _ = PatchLoader.Dismount(target, module.Name, module.Address, BackendKind.Auto, TimeSpan.FromSeconds(3), force: false);
+            Assert.Contains(mask, File.ReadAllLines($"/proc/{program.Id}/status"));
         }
 
         List<string[]> ends = [];

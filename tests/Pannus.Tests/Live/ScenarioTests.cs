@@ -130,6 +130,20 @@ public sealed class ScenarioTests
         Assert.Equal("failed 0", Quit(program));
     }
 
+    [Theory]
+    [InlineData("strict")]
+    [InlineData("filter")]
+    public void Suspends_the_seccomp_filter_of_a_confined_target(string mode)
+    {
+        using TargetProgram program = Start("seccomp", s_fast, mode);
+        _ = program.WaitFor("confined");
+        Assert.Equal(LivePatchStatus.Applied, Apply(program, "threads").Status);
+        program.Say("value");
+        Assert.Equal("value 3", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
+        // The filter is back: it is still there, and the target has not died of what it forbids.
+        Assert.DoesNotContain("Seccomp:\t0", File.ReadAllText($"/proc/{program.Id}/status"));
+    }
+
     [Fact]
     public async Task Refuses_when_a_thread_stays_on_the_bytes_and_succeeds_once_it_has_left()
     {
