@@ -14,6 +14,7 @@ public sealed class KilledPatcherTests
         using TargetProgram program = TargetProgram.Start(Built.Target("invariants", "CFLAGS=-O2"), "2");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         var random = new Random(2004);
+        bool wasPatched = false;
         for (int kill = 0; kill < Kills; kill++)
         {
             using Process patcher = StartPatching(program.Id);
@@ -25,8 +26,10 @@ public sealed class KilledPatcherTests
             program.Say("value");
             string value = program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal));
             Assert.Contains(value, (string[])["value 1", "value 2", "value 3"]);
+            wasPatched |= value != "value 1";
             Assert.Contains("TracerPid:\t0", File.ReadAllText($"/proc/{program.Id}/status"));
         }
+        Assert.True(wasPatched, "no patch was ever in force when its patcher was killed");
         program.Say("quit");
         Assert.Equal("failed 0", program.WaitFor(l => l.StartsWith("failed", StringComparison.Ordinal)));
     }

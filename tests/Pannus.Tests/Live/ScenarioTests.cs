@@ -43,7 +43,15 @@ public sealed class ScenarioTests
     public void Keeps_arguments_results_recursion_and_the_red_zone(string compiler)
     {
         using TargetProgram program = Start("arguments", ["CC=" + compiler]);
+        string[] Values()
+        {
+            program.Say("value");
+            return [.. Enumerable.Range(0, 7).Select(_ => program.NextLine())];
+        }
+        string[] before = Values();
         _ = Apply(program, "arguments");
+        // Each of the seven shows that the new function ran; the program itself checks what it was given and gave back.
+        Assert.All(before.Zip(Values()), v => Assert.NotEqual(v.First, v.Second));
         Thread.Sleep(200);
         Assert.Equal("failed 0", Quit(program));
     }
@@ -126,7 +134,8 @@ public sealed class ScenarioTests
     {
         using TargetProgram program = Start("zlib", s_fast);
         _ = Apply(program, "zlib");
-        Thread.Sleep(100);
+        program.Say("value");
+        Assert.Equal("value cbf439d9", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
         Assert.Equal("failed 0", Quit(program));
     }
 
@@ -170,7 +179,7 @@ public sealed class ScenarioTests
         for (int round = 0; round < 200; round++)
             Assert.Equal(LivePatchStatus.Applied, Apply(program, round % 2 == 0 ? "invariants-a" : "invariants-b").Status);
         program.Say("value");
-        _ = program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal));
+        Assert.Equal("value 3", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
         Assert.Equal("failed 0", Quit(program));
     }
 
