@@ -34,7 +34,11 @@ internal sealed class TargetLock : IDisposable
             catch (SocketException e)
             {
                 socket.Dispose();
-                if (e.SocketErrorCode != SocketError.AddressAlreadyInUse) throw;
+                if (e.SocketErrorCode != SocketError.AddressAlreadyInUse)
+                {
+                    throw new PatchException(PatchErrorId.AccessDenied, $"The lock that keeps two patchers out of "
+                        + $"{target.DisplayName} (an abstract Unix socket) could not be made: {e.Message}.", e);
+                }
             }
             if (Stopwatch.GetElapsedTime(start) > timeout)
             {

@@ -5,8 +5,7 @@ namespace Pannus.Interop;
 /// <summary>errno(3) values that Pannus decides on, and their texts.</summary>
 internal static class Errno
 {
-    public const int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ECHILD = 10, EACCES = 13, EFAULT = 14,
-        EBUSY = 16, EEXIST = 17, EINVAL = 22, EMFILE = 24, ENOSYS = 38;
+    public const int ESRCH = 3, EINTR = 4;
 
     // Not in errno.h: what a syscall that a stop interrupted holds in rax until the kernel decides how to restart it
     // (include/linux/errno.h).

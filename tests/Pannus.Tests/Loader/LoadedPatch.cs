@@ -11,6 +11,8 @@ namespace Pannus.Tests;
 /// </summary>
 internal sealed unsafe class LoadedPatch : IDisposable
 {
+    private const long Mprotect = 10; // asm/unistd_64.h
+
     private const ulong DataSize = 1 << 16;
     private const int MapPrivate = 2, MapAnonymous = 0x20, Map32Bit = 0x40;
     private readonly Dictionary<string, SymbolTarget> _given = [];
@@ -83,7 +85,7 @@ internal sealed unsafe class LoadedPatch : IDisposable
         {
             int rights = (s.Access.HasFlag(MemoryAccess.Read) ? 1 : 0) | (s.Access.HasFlag(MemoryAccess.Write) ? 2 : 0)
                 | (s.Access.HasFlag(MemoryAccess.Execute) ? 4 : 0);
-            if (Syscall.Call(Syscall.Mprotect, (long)(Address + s.Start), (long)s.Length, rights) != 0)
+            if (Syscall.Call(Mprotect, (long)(Address + s.Start), (long)s.Length, rights) != 0)
                 throw new InvalidOperationException($"mprotect of {s}");
         }
     }
