@@ -12,4 +12,10 @@ public sealed class PatchException : Exception
 
     /// <summary>What kind of refusal or failure this is.</summary>
     public PatchErrorId Id { get; }
+
+    /// <summary>
+    /// Whether a thread may have entered the patch before it was taken back (see <see cref="Controller.Sleepers"/>), so that it
+    /// must stay mapped.
+    /// </summary>
+    internal bool KeepsPatch { get; init; }
 }

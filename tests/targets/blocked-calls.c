@@ -107,6 +107,24 @@ static int timed_epoll_pwait(void)
 	return ended(epoll_pwait(epoll, &e, 1, timeout_ms, &none), 0, 0);
 }
 
+// glibc uses epoll_pwait2 only when it is called by name.
+static int timed_epoll_pwait2(void)
+{
+	struct timespec t = timeout();
+	struct epoll_event e;
+
+	return ended(syscall(SYS_epoll_pwait2, epoll, &e, 1, &t, NULL, 0L), 0, 0);
+}
+
+static int timed_recvmsg(void)
+{
+	char b;
+	struct iovec vector = { &b, 1 };
+	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+
+	return ended(recvmsg(pair[0], &message, 0), -1, EAGAIN);
+}
+
 static int timed_nanosleep(void) { struct timespec t = timeout(); return ended(nanosleep(&t, NULL), 0, 0); }
 
 // clock_nanosleep returns its error instead of setting errno.
@@ -224,6 +242,7 @@ struct blocked_call blocked_calls[] = {
 	TIMED("accept_timeout", timed_accept), TIMED("recv_timeout", timed_recv), TIMED("poll", timed_poll),
 	TIMED("ppoll", timed_ppoll), TIMED("select", timed_select), TIMED("pselect", timed_pselect),
 	TIMED("epoll_wait", timed_epoll_wait), TIMED("epoll_pwait", timed_epoll_pwait),
+	TIMED("epoll_pwait2", timed_epoll_pwait2), TIMED("recvmsg_timeout", timed_recvmsg),
 	TIMED("nanosleep", timed_nanosleep), TIMED("clock_nanosleep", timed_clock_nanosleep),
 	TIMED("clock_nanosleep_until", timed_clock_nanosleep_until), TIMED("futex", timed_futex),
 	TIMED("sigtimedwait", timed_sigtimedwait), TIMED("semtimedop", timed_semtimedop),

@@ -1,7 +1,7 @@
 // Scenario: a thread blocked in each of these calls must not notice that it was stopped: no EINTR, no early and no late
 // return. Half of the calls end by their timeout; the others are woken by main when that time is over.
 // usage: blocked [TIMEOUT_MS]
-// At the end, a line for each call: "NAME ok ELAPSED_MS", or "NAME ERRNO ELAPSED_MS" such as "epoll_wait EINTR 120".
+// At the end "version N", of a function that a patch may replace meanwhile, and a line for each call: "NAME ok ELAPSED_MS", or "NAME ERRNO ELAPSED_MS" such as "epoll_wait EINTR 120".
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,6 +11,15 @@
 #include "target.h"
 
 long timeout_ms = 1000;
+
+// 1 here, 2 in patch A, 3 in patch B.
+PATCHABLE int version(void)
+{
+	int number = 1;
+
+	OPAQUE(number);
+	return number;
+}
 
 struct timespec timeout(void)
 {
@@ -58,6 +67,7 @@ int main(int argc, char **argv)
 	for (struct blocked_call *call = blocked_calls; call->name; call++)
 		if (call->wake)
 			call->wake(call->thread);
+	printf("version %d\n", version());
 	for (struct blocked_call *call = blocked_calls; call->name; call++) {
 		if (call->wake)
 			pthread_join(call->thread, NULL);

@@ -1,3 +1,5 @@
+using Pannus.Patcher;
+
 namespace Pannus.Controller;
 
 /// <summary>A thread of a held process, as the activeness check sees it.</summary>
@@ -8,4 +10,17 @@ namespace Pannus.Controller;
 /// </param>
 /// <param name="StackPointer">Stack pointer.</param>
 /// <param name="InSyscall">Whether it was inside the kernel when it was stopped.</param>
-public readonly record struct HeldThread(int Id, ulong ProgramCounter, ulong StackPointer, bool InSyscall);
+public readonly record struct HeldThread(int Id, ulong ProgramCounter, ulong StackPointer, bool InSyscall)
+{
+    private const ulong SyscallLength = 2; // syscall, sysenter and int 0x80 alike
+
+    /// <summary>
+    /// Whether it was left asleep in the call rather than stopped. Then it may go on at <see cref="ProgramCounter"/>, behind the
+    /// syscall instruction, or at that instruction, when a signal wakes it and the call is restarted.
+    /// </summary>
+    public bool IsLeftAsleep { get; init; }
+
+    /// <summary>Whether it will go on, or may, inside a range.</summary>
+    public bool IsIn(AddressRange range) =>
+        range.Contains(ProgramCounter) || (IsLeftAsleep && range.Contains(ProgramCounter - SyscallLength));
+}

@@ -8,7 +8,7 @@ namespace Pannus.Controller;
 /// </summary>
 public interface IHeldProcess
 {
-    /// <summary>Number of threads held.</summary>
+    /// <summary>Number of threads held, those that were left asleep included.</summary>
     int ThreadCount { get; }
 
     /// <summary>One of the threads held; <paramref name="index"/> is below <see cref="ThreadCount"/>.</summary>
@@ -20,6 +20,15 @@ public interface IHeldProcess
     /// to execute something that must not be stepped over.
     /// </summary>
     bool TryStepOut(int index, ReadOnlySpan<AddressRange> ranges);
+
+    /// <summary>
+    /// Sees to it that also threads that were left asleep run nothing until the process is let go. False when one of them
+    /// has run since the stop: what was seen of it no longer holds. To be called after the check, before the first byte is written.
+    /// </summary>
+    bool TrySeal();
+
+    /// <summary>Whether they have run nothing up to now. To be looked at after the last byte.</summary>
+    bool IsSealed { get; }
 
     /// <summary>Reads memory; returns the number of bytes read.</summary>
     int Read(ulong address, Span<byte> buffer);

@@ -22,10 +22,11 @@ internal interface ITargetBackend
 
     /// <summary>
     /// Stops all threads of a target, runs <paramref name="body"/> while they are stopped, and lets them go whatever
-    /// happens. Returns how long the threads that were running were held. Gives up with <see cref="PatchErrorId.StopTimeout"/> when they
+    /// happens. With <paramref name="leaveSleepers"/> threads that sleep in a call which would notice a stop are left asleep,
+    /// which the body makes sure of by <see cref="IHeldProcess.TrySeal"/>. Returns how long the threads that were running were held. Gives up with <see cref="PatchErrorId.StopTimeout"/> when they
     /// don't all stop in <paramref name="stopTimeout"/>.
     /// </summary>
-    TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, Action<IHeldProcess> body);
+    TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body);
 
     /// <summary>
     /// Maps memory for a patch into the running target at exactly the places that <paramref name="request"/> asks for,

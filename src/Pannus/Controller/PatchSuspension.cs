@@ -123,7 +123,7 @@ public sealed class PatchSuspension : IDisposable
         {
             try
             {
-                Held = backend.WhileHeld(_target, timeout, Serve);
+                Held = backend.WhileHeld(_target, timeout, leaveSleepers: false, Serve);
             }
             catch (Exception e)
             {

@@ -11,14 +11,14 @@ internal sealed class PtraceBackend : ITargetBackend
 
     public BackendKind Kind => BackendKind.Ptrace;
 
-    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, Action<IHeldProcess> body)
+    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body)
     {
         TimeSpan pause = default;
         TracerThread.Run("pannus-tracer", () =>
         {
             Rehearse(target);
-            var tracees = new Tracees(target);
-            tracees.SeizeAll();
+            using var tracees = new Tracees(target);
+            tracees.SeizeAll(leaveSleepers);
             long deadline = Stopwatch.GetTimestamp() + (long)(stopTimeout.TotalSeconds * Stopwatch.Frequency);
             try
             {

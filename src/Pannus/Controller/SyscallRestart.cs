@@ -12,7 +12,8 @@ namespace Pannus.Controller;
 /// Done only when the stop was our own and no signal waits to be handled; otherwise the EINTR may be the signal's, and
 /// the program may rely on seeing it. A signal that does nothing, such as SIGCHLD without a handler, is one of ours too:
 /// the kernel would have dropped it without waking anybody had the thread not been traced. A signal that arrives between that look and the call itself finds the program
-/// where it would be had the signal come just before the call. A relative timeout starts anew.
+/// where it would be had the signal come just before the call. A relative timeout starts anew; so threads in such calls are
+/// not stopped at all where that can be avoided (<see cref="Sleepers"/>).
 /// </remarks>
 internal static class SyscallRestart
 {
@@ -37,7 +38,8 @@ internal static class SyscallRestart
         return rewound;
     }
 
-    private static bool IsNotRestarted(ulong number)
+    /// <summary>Whether a call, of this number, would fail with EINTR after any stop.</summary>
+    public static bool IsNotRestarted(ulong number)
     {
         foreach (ushort candidate in NotRestarted)
             if (candidate == number) return true;

@@ -17,7 +17,7 @@ namespace Pannus.Controller;
 /// Threads that sleep are stopped first and let go last, which costs them nothing; those that run are held only for what
 /// has to happen while everything is still. So the time they are held does not grow with the number of sleepers.
 /// </remarks>
-internal sealed class Tracees : IHeldProcess
+internal sealed class Tracees : IHeldProcess, IDisposable
 {
     private const int MostSteps = 16;
     private static readonly long s_stepTimeout = Stopwatch.Frequency / 100;
@@ -27,13 +27,14 @@ internal sealed class Tracees : IHeldProcess
     private readonly TargetProcess _target;
     private readonly int _tracerId;
     private readonly HashSet<int> _known = [];
+    private readonly Sleepers _sleepers = new();
     private int[] _ids = new int[64];
     private State[] _states = new State[64];
     private WaitStatus[] _stops = new WaitStatus[64];
     private X64Registers[] _registers = new X64Registers[64];
     private bool[] _isAsleep = new bool[64];
     private int[] _held = new int[64];
-    private int _count;
+    private int _count, _stopped;
     private long _heldSince, _releasedAt;
 
     public Tracees(TargetProcess target)
@@ -42,7 +43,9 @@ internal sealed class Tracees : IHeldProcess
         _tracerId = (int)Syscall.Call(Syscall.Gettid);
     }
 
-    public int ThreadCount { get; private set; }
+    public int ThreadCount => _stopped + _sleepers.Count;
+
+    public bool IsSealed => _sleepers.HaveSlept();
 
     /// <summary>How long the threads that were running were held; all of them when none was.</summary>
     public TimeSpan Pause => Stopwatch.GetElapsedTime(_heldSince, _releasedAt);
@@ -50,6 +53,7 @@ internal sealed class Tracees : IHeldProcess
     public HeldThread GetThread(int index)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)ThreadCount, nameof(index));
+        if (index >= _stopped) return _sleepers[index - _stopped];
         int i = _held[index];
         ref readonly X64Registers r = ref _registers[i];
         return new HeldThread(_ids[i], r.WillRestart ? r.Rip - 2 : r.Rip, r.Rsp, r.InSyscall);
@@ -57,6 +61,7 @@ internal sealed class Tracees : IHeldProcess
 
     public bool TryStepOut(int index, ReadOnlySpan<AddressRange> ranges)
     {
+        if (index >= _stopped) return false;
         int i = _held[index];
         ref X64Registers r = ref _registers[i];
         for (int step = 0; ; step++)
@@ -71,23 +76,37 @@ internal sealed class Tracees : IHeldProcess
         }
     }
 
+    public bool TrySeal() => _sleepers.TrySeal();
+
     public int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
 
     public int Write(ulong address, ReadOnlySpan<byte> data) => _target.WritableMemory.Write(address, data);
 
-    /// <summary>Seizes every thread without stopping any.</summary>
-    public void SeizeAll()
+    /// <summary>Seizes every thread without stopping any; those that a stop would disturb, on demand, not even that.</summary>
+    public void SeizeAll(bool leaveSleepers)
+    {
+        SeizeNew(leaveSleepers);
+        if (!_sleepers.TryPrepare())
+        {
+            // It can't be seen to that they stay asleep: they are stopped as well.
+            for (int i = 0; i < _sleepers.Count; i++) _ = _known.Remove(_sleepers[i].Id);
+            _sleepers.Dispose();
+            SeizeNew(leaveSleepers: false);
+        }
+        if (ThreadCount + _count == 0) throw new PatchException(PatchErrorId.TargetNotFound, $"{_target.DisplayName} has exited.");
+        // Room for threads that are born between here and the stop.
+        Grow(_count * 2 + 64);
+    }
+
+    private void SeizeNew(bool leaveSleepers)
     {
         for (int quiet = 0; quiet < 2;)
         {
             int before = _known.Count;
             foreach (int tid in ProcFile.ThreadIds(_target.Id))
-                if (!_known.Contains(tid)) Seize(tid);
+                if (!_known.Contains(tid)) Seize(tid, leaveSleepers);
             quiet = _known.Count == before ? quiet + 1 : 0;
         }
-        if (_count == 0) throw new PatchException(PatchErrorId.TargetNotFound, $"{_target.DisplayName} has exited.");
-        // Room for threads that are born between here and the stop.
-        Grow(_count * 2 + 64);
     }
 
     /// <summary>Stops every thread; false when time ran out first.</summary>
@@ -100,15 +119,16 @@ internal sealed class Tracees : IHeldProcess
         if (hasRunning) _heldSince = Stopwatch.GetTimestamp();
         if (!Stop(asleep: false, deadline)) return false;
 
-        ThreadCount = 0;
+        _stopped = 0;
         for (int i = 0; i < _count; i++)
-            if (_states[i] == State.Stopped) _held[ThreadCount++] = i;
+            if (_states[i] == State.Stopped) _held[_stopped++] = i;
         return true;
     }
 
     /// <summary>Lets every stopped thread go. One that did not stop is let go when the tracer thread ends.</summary>
     public void DetachAll()
     {
+        _sleepers.Unseal();
         for (int i = 0; i < _count; i++)
             if (_states[i] == State.Stopped && !_isAsleep[i]) Detach(i);
         _releasedAt = Stopwatch.GetTimestamp();
@@ -150,7 +170,7 @@ internal sealed class Tracees : IHeldProcess
         none.WaitForStop(0, 0);
         _ = Ptrace.TryGetStop(noThread, out _);
         none._states[0] = State.Stopped;
-        none.ThreadCount = 1;
+        none._stopped = 1;
         _ = none.GetThread(0);
         _ = none.Read(target.Executable.Start, stackalloc byte[8]);
         none.RestartInterruptedCall(0);
@@ -159,6 +179,8 @@ internal sealed class Tracees : IHeldProcess
         none.DetachAll();
         _ = none.Pause;
     }
+
+    public void Dispose() => _sleepers.Dispose();
 
     private static bool IsInside(ReadOnlySpan<AddressRange> ranges, ulong address)
     {
@@ -176,8 +198,13 @@ internal sealed class Tracees : IHeldProcess
         return code[0] == 0x0f ? code[1] is not (0x05 or 0x34 or 0x0b) : code[0] is not ((>= 0xcc and <= 0xcf) or 0xf4 or 0x9c or 0x9d);
     }
 
-    private void Seize(int tid)
+    private void Seize(int tid, bool leaveSleepers)
     {
+        if (leaveSleepers && _sleepers.TryAdd(tid))
+        {
+            _ = _known.Add(tid);
+            return;
+        }
         long result = Ptrace.Seize(tid, Ptrace.OptionTraceClone);
         if (result == 0)
         {

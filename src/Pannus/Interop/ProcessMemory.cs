@@ -68,6 +68,12 @@ internal sealed unsafe class ProcessMemory : IMemoryReader, IDisposable
         return done;
     }
 
+    /// <summary>Reads a file of /proc from its beginning, of which one read gives all; returns its length, or -errno.</summary>
+    public static int ReadAt(int descriptor, Span<byte> buffer)
+    {
+        fixed (byte* p = buffer) return (int)Syscall.Call(Syscall.Pread64, descriptor, (long)p, buffer.Length, 0);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Pannus.Controller;
+using Pannus.Patcher;
 using Pannus.Target;
 
 namespace Pannus.Loader;
@@ -35,14 +36,20 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
     {
         int inside = 0;
         byte[] stack = new byte[DeepestStack];
-        backend.WhileHeld(target, timeout, held =>
+        bool isCertain = false;
+        for (int attempt = 0; !isCertain; attempt++)
         {
-            for (int i = 0; i < held.ThreadCount && inside == 0; i++)
+            inside = 0;
+            backend.WhileHeld(target, timeout, leaveSleepers: attempt < PatchTransaction.StopsThatLeaveSleepers, held =>
             {
-                HeldThread thread = held.GetThread(i);
-                if (IsOurs(thread.ProgramCounter) || StackLeadsIn(held, thread, stack)) inside = thread.Id;
-            }
-        });
+                for (int i = 0; i < held.ThreadCount && inside == 0; i++)
+                {
+                    HeldThread thread = held.GetThread(i);
+                    if (IsOurs(thread.ProgramCounter) || StackLeadsIn(held, thread, stack)) inside = thread.Id;
+                }
+                isCertain = held.IsSealed;
+            });
+        }
         if (inside != 0)
         {
             throw new PatchException(PatchErrorId.FunctionActive,

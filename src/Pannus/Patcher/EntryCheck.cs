@@ -18,7 +18,7 @@ internal static class EntryCheck
         {
             HeldThread thread = held.GetThread(i);
             foreach (AddressRange range in ranges)
-                if (range.Contains(thread.ProgramCounter) && !held.TryStepOut(i, ranges)) return thread;
+                if (thread.IsIn(range) && !held.TryStepOut(i, ranges)) return thread;
         }
         return null;
     }
@@ -30,7 +30,7 @@ internal static class EntryCheck
         {
             HeldThread thread = held.GetThread(i);
             foreach (AddressRange range in ranges)
-                if (range.Contains(thread.ProgramCounter)) return thread;
+                if (thread.IsIn(range)) return thread;
         }
         return null;
     }

@@ -113,7 +113,7 @@ public static class LivePatch
         {
             written = PatchTransaction.WriteLocked(target, plan.Writes, request.Options, verbose, cancellation);
         }
-        catch
+        catch (Exception e) when (e is not PatchException { KeepsPatch: true })
         {
             PatchLoader.Unload(target, PatchLoader.RequestOf(request.Patch, placement, plan.Islands), backend, timeout);
             throw;

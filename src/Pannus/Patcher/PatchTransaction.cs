@@ -26,7 +26,10 @@ public static class PatchTransaction
 {
     private static readonly TimeSpan s_leastStop = TimeSpan.FromMilliseconds(100);
 
-    private enum Outcome { NotStopped, Busy, Failed, Written }
+    /// <summary>How many stops of one try leave sleeping threads alone; when they keep waking, the next one stops them too.</summary>
+    internal const int StopsThatLeaveSleepers = 3;
+
+    private enum Outcome { NotStopped, Busy, Stirred, TakenBack, Failed, Written }
 
     /// <summary>
     /// Applies planned writes. Errors: <see cref="PatchErrorId.FunctionActive"/>, <see cref="PatchErrorId.StopTimeout"/>,
@@ -58,32 +61,55 @@ public static class PatchTransaction
                 outcome = Outcome.Busy;
                 return;
             }
+            if (!held.TrySeal())
+            {
+                outcome = Outcome.Stirred;
+                return;
+            }
             failed = set.Write(held);
-            outcome = failed is null ? Outcome.Written : Outcome.Failed;
+            outcome = failed is not null ? Outcome.Failed : Outcome.Written;
+            if (held.IsSealed) return;
+            if (failed is null) set.TakeBack(held);
+            outcome = Outcome.TakenBack;
         };
 
         long start = Stopwatch.GetTimestamp();
-        for (int attempt = 1; ; attempt++)
+        bool isExposed = false;
+        try
         {
-            if (cancellation.IsCancellationRequested)
-                throw new PatchException(PatchErrorId.Interrupted, $"Interrupted. {target.DisplayName} is as it was.");
-            target.CheckStillThere();
-            TimeSpan left = options.Timeout - Stopwatch.GetElapsedTime(start);
-            // The last stop gets its time, too: it is what tells a busy function from a target that can't be stopped.
-            TimeSpan pause = backend.WhileHeld(target, left > s_leastStop ? left : s_leastStop, body);
-            switch (outcome)
+            for (int attempt = 1, stirred = 0; ; attempt++)
             {
-                case Outcome.Written:
-                    return new WriteResult(pause, attempt);
-                case Outcome.Failed:
-                    throw Failure(target, failed!);
-                case Outcome.Busy when Stopwatch.GetElapsedTime(start) > options.Timeout:
-                    throw Active(target, inside, attempt, options.Timeout);
-                default:
-                    verbose?.Invoke($"Thread {inside.Id} is at 0x{inside.ProgramCounter:x}, inside; trying again.");
-                    cancellation.WaitHandle.WaitOne(options.RetryInterval);
-                    break;
+                if (cancellation.IsCancellationRequested)
+                    throw new PatchException(PatchErrorId.Interrupted, $"Interrupted. {target.DisplayName} is as it was.");
+                target.CheckStillThere();
+                TimeSpan left = options.Timeout - Stopwatch.GetElapsedTime(start);
+                // The last stop gets its time, too: it is what tells a busy function from a target that can't be stopped.
+                bool leaveSleepers = stirred < StopsThatLeaveSleepers && !isExposed;
+                TimeSpan pause = backend.WhileHeld(target, left > s_leastStop ? left : s_leastStop, leaveSleepers, body);
+                switch (outcome)
+                {
+                    case Outcome.Written:
+                        return new WriteResult(pause, attempt);
+                    case Outcome.Failed:
+                        throw Failure(target, failed!);
+                    case Outcome.Stirred:
+                        stirred++;
+                        break;
+                    case Outcome.TakenBack:
+                        isExposed = true;
+                        break;
+                    case Outcome.Busy when Stopwatch.GetElapsedTime(start) > options.Timeout:
+                        throw Active(target, inside, attempt, options.Timeout);
+                    default:
+                        verbose?.Invoke($"Thread {inside.Id} is at 0x{inside.ProgramCounter:x}, inside; trying again.");
+                        cancellation.WaitHandle.WaitOne(options.RetryInterval);
+                        break;
+                }
             }
+        }
+        catch (PatchException e) when (isExposed)
+        {
+            throw new PatchException(e.Id, $"{e.Message} The patch stays mapped, as a thread may have entered it for an instant.", e) { KeepsPatch = true };
         }
     }
 
@@ -95,11 +121,17 @@ public static class PatchTransaction
         HeldThread? inside = null;
         int threads = 0;
         using TargetLock hold = TargetLock.Take(target, options.Timeout, cancellation);
-        _ = Backends.Select(options.Backend).WhileHeld(target, options.Timeout, held =>
+        ITargetBackend backend = Backends.Select(options.Backend);
+        bool isCertain = false;
+        for (int attempt = 0; !isCertain; attempt++)
         {
-            threads = held.ThreadCount;
-            inside = EntryCheck.FindInside(held, all);
-        });
+            _ = backend.WhileHeld(target, options.Timeout, leaveSleepers: attempt < StopsThatLeaveSleepers, held =>
+            {
+                threads = held.ThreadCount;
+                inside = EntryCheck.FindInside(held, all);
+                isCertain = held.IsSealed;
+            });
+        }
         return Safety(target, threads, inside);
     }
 

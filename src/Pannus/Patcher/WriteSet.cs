@@ -46,10 +46,18 @@ internal sealed class WriteSet
         {
             PlannedWrite write = _writes[i];
             if (held.Write(write.Address, write.New) == write.New.Length && Holds(held, write.Address, write.New)) continue;
-            for (; i >= 0; i--) _ = held.Write(_writes[i].Address, _writes[i].Old);
+            TakeBack(held, i);
             return write;
         }
         return null;
+    }
+
+    /// <summary>Puts back what <see cref="Write"/> has written.</summary>
+    public void TakeBack(IHeldProcess held) => TakeBack(held, _writes.Length - 1);
+
+    private void TakeBack(IHeldProcess held, int last)
+    {
+        for (int i = last; i >= 0; i--) _ = held.Write(_writes[i].Address, _writes[i].Old);
     }
 
     /// <summary>How a message names a write.</summary>

@@ -1,0 +1,5 @@
+// Version 3 of blocked.c's function.
+int version_plug(void)
+{
+	return 3;
+}

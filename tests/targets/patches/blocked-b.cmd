@@ -1,0 +1,1 @@
+J version version_plug
