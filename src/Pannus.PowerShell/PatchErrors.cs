@@ -40,7 +40,7 @@ internal static class PatchErrors
             or PatchErrorId.CommandInvalid or PatchErrorId.SymbolSizeMismatch => ErrorCategory.InvalidData,
         PatchErrorId.SymbolAmbiguous => ErrorCategory.InvalidArgument,
         PatchErrorId.RelocationUnsupported or PatchErrorId.ConstructorUnsupported => ErrorCategory.NotImplemented,
-        PatchErrorId.FunctionTooShort or PatchErrorId.EntryIsBranchTarget => ErrorCategory.InvalidOperation,
+        PatchErrorId.FunctionTooShort or PatchErrorId.EntryIsBranchTarget or PatchErrorId.CodeChanged => ErrorCategory.InvalidOperation,
         PatchErrorId.FunctionActive or PatchErrorId.TargetTraced or PatchErrorId.TargetBusy => ErrorCategory.ResourceBusy,
         PatchErrorId.NoAddressSpace => ErrorCategory.ResourceUnavailable,
         PatchErrorId.SeccompBlocked => ErrorCategory.SecurityError,

@@ -14,6 +14,6 @@ public abstract class SymbolWriteCmdlet : WriteCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => Write(new PatchTargetReference(Symbol), Plan);
 
-    /// <summary>Plans the write.</summary>
-    protected abstract PlannedWrite Plan(WritePlanner planner);
+    /// <summary>Plans the write; the last of several is the one to speak of.</summary>
+    protected abstract IReadOnlyList<PlannedWrite> Plan(WritePlanner planner);
 }

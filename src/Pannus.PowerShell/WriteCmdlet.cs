@@ -34,25 +34,25 @@ public abstract class WriteCmdlet : PatchCmdlet
     public SwitchParameter PassThru { get; set; }
 
     /// <summary>Plans a write, asks, and makes it.</summary>
-    protected void Write(PatchTargetReference reference, Func<WritePlanner, PlannedWrite> plan) => ForTarget(reference, target =>
+    protected void Write(PatchTargetReference reference, Func<WritePlanner, IReadOnlyList<PlannedWrite>> plan) => ForTarget(reference, target =>
     {
         if (Suspension is not null && Suspension.Id != target.Id)
         {
             throw new PatchException(PatchErrorId.CommandInvalid,
                 $"The suspension holds process {Suspension.Id}, but the write is to {target.DisplayName}.");
         }
-        PlannedWrite write = plan(new WritePlanner(target));
-        if (!ShouldProcess(target.DisplayName, Describe(write))) return;
+        IReadOnlyList<PlannedWrite> writes = plan(new WritePlanner(target));
+        if (!ShouldProcess(target.DisplayName, Describe(writes[^1]))) return;
         if (Suspension is null)
         {
             var options = new WriteOptions { Backend = Backend, Timeout = Timeout, RetryInterval = RetryInterval };
-            PatchTransaction.Write(target, [write], options, WriteVerbose, Cancellation);
+            PatchTransaction.Write(target, writes, options, WriteVerbose, Cancellation);
         }
         else
         {
-            Suspension.Write([write]);
+            Suspension.Write(writes);
         }
-        if (PassThru) WriteObject(write);
+        if (PassThru) WriteObject(writes, enumerateCollection: true);
     });
 
     private static string Describe(PlannedWrite write)

@@ -31,6 +31,8 @@ public enum PatchErrorId
     FunctionTooShort,
     /// <summary>The function branches back into the bytes that the jump would overwrite.</summary>
     EntryIsBranchTarget,
+    /// <summary>The code at the function's entry is neither that of its file nor a jump.</summary>
+    CodeChanged,
     /// <summary>A thread is executing what would be overwritten.</summary>
     FunctionActive,
     /// <summary>No free address range within reach of the code to be patched.</summary>

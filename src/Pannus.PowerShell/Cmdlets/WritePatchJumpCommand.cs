@@ -14,7 +14,7 @@ public sealed class WritePatchJumpCommand : SymbolWriteCmdlet
     public AddressReference Destination { get; set; } = null!;
 
     /// <inheritdoc/>
-    protected override PlannedWrite Plan(WritePlanner planner)
+    protected override IReadOnlyList<PlannedWrite> Plan(WritePlanner planner)
     {
         Destination.CheckIsIn(Symbol.Id);
         return planner.Jump(Symbol, Destination.Address, Destination.ToString());

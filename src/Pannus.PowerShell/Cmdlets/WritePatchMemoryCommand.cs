@@ -29,7 +29,7 @@ public sealed class WritePatchMemoryCommand : WriteCmdlet
         Write(Target, planner =>
         {
             Address.CheckIsIn(Target.Id);
-            return planner.Memory(Address.Address, Bytes);
+            return [planner.Memory(Address.Address, Bytes)];
         });
     }
 }

@@ -14,9 +14,9 @@ public sealed class WritePatchPointerCommand : SymbolWriteCmdlet
     public AddressReference Destination { get; set; } = null!;
 
     /// <inheritdoc/>
-    protected override PlannedWrite Plan(WritePlanner planner)
+    protected override IReadOnlyList<PlannedWrite> Plan(WritePlanner planner)
     {
         Destination.CheckIsIn(Symbol.Id);
-        return planner.Pointer(Symbol, Destination.Address, Destination.ToString());
+        return [planner.Pointer(Symbol, Destination.Address, Destination.ToString())];
     }
 }

@@ -14,5 +14,5 @@ public sealed class WritePatchVariableCommand : SymbolWriteCmdlet
     public byte[] Value { get; set; } = [];
 
     /// <inheritdoc/>
-    protected override PlannedWrite Plan(WritePlanner planner) => planner.Variable(Symbol, Value);
+    protected override IReadOnlyList<PlannedWrite> Plan(WritePlanner planner) => [planner.Variable(Symbol, Value)];
 }

@@ -93,6 +93,9 @@ public sealed partial class ElfImage : IDisposable
         return new ElfImage(ElfBytes.FromArray(content, displayName), first, bias, headers);
     }
 
+    /// <summary>Whether this is a copy of a process's memory, and no file.</summary>
+    internal bool IsFromMemory => _memoryStart is not null;
+
     /// <summary>Reads at a virtual address of the file, .bss as zeros. False when not all of it is in one segment.</summary>
     public bool TryReadVirtual(ulong address, Span<byte> buffer)
     {

@@ -1,91 +1,51 @@
 using Iced.Intel;
-using Pannus.Resolver;
-using Pannus.Target;
 
 namespace Pannus.Patcher;
 
 /// <summary>
-/// Where in a function a jump can go. The rules: an <c>endbr64</c> stays, because indirect calls may insist on it; the
-/// jump's bytes are the function's own, or padding behind it that belongs to nobody; and no instruction of the function
-/// branches into them past the first.
+/// What is overwritten at the entry of a function. The rules: an <c>endbr64</c> stays; the bytes are the function's own, or
+/// padding behind it that belongs to nobody; and nothing branches into them past the first.
 /// </summary>
-internal static class FunctionEntry
+internal sealed record FunctionEntry
 {
     /// <summary>Bytes of <c>jmp rel32</c>.</summary>
     public const int JumpLength = 5;
 
-    private const int LargestFunction = 1 << 20, LongestEntry = 4 + JumpLength + 15;
+    /// <summary>Bytes of <c>jmp rel8</c>.</summary>
+    public const int ShortJumpLength = 2;
+
+    /// <summary>The function's own code.</summary>
+    public required FunctionCode Code { get; init; }
 
     /// <summary>
-    /// Address at which the jump goes. Errors: <see cref="PatchErrorId.FunctionTooShort"/>,
-    /// <see cref="PatchErrorId.EntryIsBranchTarget"/>, <see cref="PatchErrorId.MemoryInaccessible"/>.
+    /// Where the jump of five bytes lies when the entry has room for one of two bytes only: in padding within its reach.
     /// </summary>
-    public static ulong FindJumpPlace(TargetProcess target, ResolvedSymbol function)
-    {
-        byte[] code = new byte[Math.Clamp((long)function.Size, LongestEntry, LargestFunction)];
-        int read = target.Memory.Read(function.Address, code);
-        if (read < code.Length) code = code[..read];
-        var decoder = Decoder.Create(64, new ByteArrayCodeReader(code));
-        decoder.IP = function.Address;
-        decoder.Decode(out Instruction first);
-        ulong place = first.Code == Code.Endbr64 ? first.NextIP : function.Address;
-        CheckRoom(target, function, place, code);
-        CheckBranches(function, place, code);
-        return place;
-    }
+    public ulong? Island { get; init; }
 
-    // From the jump's first byte on there must be whole instructions, none of which ends the function before the jump's
-    // last byte, unless what follows is padding.
-    private static void CheckRoom(TargetProcess target, ResolvedSymbol function, ulong place, byte[] code)
+    /// <summary>First byte overwritten.</summary>
+    public ulong Address => Code.Place;
+
+    /// <summary>Bytes overwritten at the entry.</summary>
+    public int Length => Island is null ? JumpLength : ShortJumpLength;
+
+    /// <summary>Where the jump of five bytes goes.</summary>
+    public ulong JumpAddress => Island ?? Address;
+
+    /// <summary>The instructions that are overwritten, in whole or in part.</summary>
+    public IEnumerable<Instruction> Overwritten => Code.Decode(Address).TakeWhile(i => i.IP < Address + (ulong)Length);
+
+    /// <summary>
+    /// Where no program counter may be. The first byte is left out: a thread that is about to execute it finds the jump. A
+    /// system call may be executed again, and so may what a thread behind it has executed last.
+    /// </summary>
+    public AddressRange Guarded
     {
-        var reader = new ByteArrayCodeReader(code);
-        var decoder = Decoder.Create(64, reader);
-        decoder.IP = place;
-        reader.Position = (int)(place - function.Address);
-        bool hasEnded = false;
-        if (SymbolAt.StartsIn(target, new AddressRange(place + 1, JumpLength - 1)))
-            throw TooShort(function, place, place, "another symbol begins inside");
-        while (decoder.IP < place + JumpLength)
+        get
         {
-            ulong at = decoder.IP;
-            bool isBehind = hasEnded || (function.Size > 0 && at >= function.Address + function.Size);
-            decoder.Decode(out Instruction instruction);
-            if (instruction.IsInvalid) throw TooShort(function, place, at, "what follows is no instruction");
-            if (isBehind && !IsPadding(instruction)) throw TooShort(function, place, at, "what follows is not padding");
-            // With a size that is known a return in the middle is just a return.
-            hasEnded |= function.Size == 0 && EndsFlow(instruction);
+            ulong end = Address + (ulong)Length;
+            foreach (Instruction i in Overwritten)
+                if (i.Mnemonic is Mnemonic.Syscall or Mnemonic.Sysenter or Mnemonic.Int) end = Math.Max(end, i.NextIP + 1);
+            return new AddressRange(Address + 1, end - Address - 1);
         }
     }
-
-    private static void CheckBranches(ResolvedSymbol function, ulong place, byte[] code)
-    {
-        if (function.Size == 0) return;
-        var decoder = Decoder.Create(64, new ByteArrayCodeReader(code, 0, (int)Math.Min((ulong)code.Length, function.Size)));
-        decoder.IP = function.Address;
-        while (decoder.IP < function.Address + function.Size)
-        {
-            decoder.Decode(out Instruction instruction);
-            if (instruction.IsInvalid) return; // Data among the code: what comes after cannot be told apart.
-            if (!IsNearBranch(instruction)) continue;
-            ulong to = instruction.NearBranchTarget;
-            if (to <= place || to >= place + JumpLength) continue;
-            throw new PatchException(PatchErrorId.EntryIsBranchTarget,
-                $"{function.Name}: the instruction at +0x{instruction.IP - function.Address:x} branches to +0x{to - function.Address:x}, "
-                + "into the bytes that a jump at the entry would overwrite. Patch its callers instead, or point a pointer at the new function.");
-        }
-    }
-
-    private static bool IsNearBranch(in Instruction i) =>
-        i.FlowControl is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch or FlowControl.Call
-        && i.Op0Kind is OpKind.NearBranch64 or OpKind.NearBranch32 or OpKind.NearBranch16;
-
-    private static bool EndsFlow(in Instruction i) => i.FlowControl is FlowControl.Return or FlowControl.UnconditionalBranch
-        or FlowControl.IndirectBranch or FlowControl.Exception;
-
-    private static bool IsPadding(in Instruction i) => i.Mnemonic is Mnemonic.Nop or Mnemonic.Int3;
-
-    private static PatchException TooShort(ResolvedSymbol function, ulong place, ulong at, string why) =>
-        new(PatchErrorId.FunctionTooShort,
-            $"{function.Name} at 0x{function.Address:x} has no room for a jump of {JumpLength} bytes: {why} "
-            + $"(+0x{at - function.Address:x}). Patch its callers instead.");
 }

@@ -69,6 +69,7 @@ public static class LivePatch
         PatchImage image = PatchImageReader.Read(request.Patch);
         CheckSources(request, image);
         var names = new PatchSymbols(target, resolver, commands.Aliases);
+        var planner = new WritePlanner(target);
 
         // The patch lies by the code that jumps to it; other modules reach it by islands.
         int firstJump = commands.Commands.ToList().FindIndex(c => c.Kind == PatchCommandKind.Jump);
@@ -77,13 +78,13 @@ public static class LivePatch
         foreach (PatchModule mounted in PatchLoader.GetMounted(target).Where(m => m.Name == MountName.Of(request.Patch)))
         {
             PatchPlacement there = PatchPlacement.At(mounted.Address, image, names);
-            IReadOnlyList<PlannedWrite> existing = Writes(target, commands, symbols, there, islands: null);
+            IReadOnlyList<PlannedWrite> existing = Writes(target, planner, commands, symbols, there, islands: null);
             if (existing.Count > 0 && existing.All(w => w.IsDone)) return Describe(target, request, backend, existing, isApplied: true);
         }
 
         PatchPlacement placement = PatchPlacement.Near(home, target, image, names);
         var islands = new IslandPlanner(target, placement);
-        IReadOnlyList<PlannedWrite> writes = Writes(target, commands, symbols, placement, islands);
+        IReadOnlyList<PlannedWrite> writes = Writes(target, planner, commands, symbols, placement, islands);
         _ = new WriteSet(writes); // Refuses overlaps.
         return Describe(target, request, backend, writes, isApplied: false) with { Placement = placement, Islands = islands.Islands };
     }
@@ -141,10 +142,9 @@ public static class LivePatch
         }
     }
 
-    private static List<PlannedWrite> Writes(TargetProcess target, PatchCommandSet commands,
+    private static List<PlannedWrite> Writes(TargetProcess target, WritePlanner planner, PatchCommandSet commands,
         IReadOnlyList<ResolvedSymbol> symbols, PatchPlacement placement, IslandPlanner? islands)
     {
-        var planner = new WritePlanner(target);
         List<PlannedWrite> writes = [];
         for (int i = 0; i < symbols.Count; i++)
         {
@@ -153,11 +153,11 @@ public static class LivePatch
                 ?? throw new PatchException(PatchErrorId.CommandInvalid, $"{c.File}:{c.Line}: {c.Source} is thread-local, not an address.");
             if (c.Kind == PatchCommandKind.Jump && islands is not null && !IsNear(symbols[i].Address, destination))
                 destination = islands.Reach(ModuleOf(target, symbols[i]), destination);
-            writes.Add(c.Kind switch
+            writes.AddRange(c.Kind switch
             {
                 PatchCommandKind.Jump => planner.Jump(symbols[i], destination, c.Source),
-                PatchCommandKind.Variable => planner.Variable(symbols[i], c.Data),
-                _ => planner.Pointer(symbols[i], destination, c.Source),
+                PatchCommandKind.Variable => [planner.Variable(symbols[i], c.Data)],
+                _ => [planner.Pointer(symbols[i], destination, c.Source)],
             });
         }
         return writes;

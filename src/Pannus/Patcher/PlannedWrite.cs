@@ -5,6 +5,10 @@ public enum PlannedWriteKind
 {
     /// <summary>Type J: a jump at a function's entry.</summary>
     Jump,
+    /// <summary>
+    /// The jump of a function too short for it, in padding near by: the entry jumps to it with two bytes.
+    /// </summary>
+    Island,
     /// <summary>Type V: bytes over a variable.</summary>
     Variable,
     /// <summary>Type P: an address into a pointer.</summary>
@@ -37,6 +41,8 @@ public sealed record PlannedWrite
     internal byte[] New { get; init; } = [];
     /// <summary>No thread may be about to execute an instruction inside: the bytes after the first of the jump.</summary>
     internal AddressRange Guarded { get; init; }
+    /// <summary>The function whose entry is overwritten; its length is that of the bytes when its size is not known.</summary>
+    internal AddressRange Function { get; init; }
     internal AddressRange Range => new(Address, (ulong)New.Length);
     internal bool IsDone => Old.AsSpan().SequenceEqual(New);
 }

@@ -8,35 +8,46 @@ namespace Pannus.Patcher;
 public sealed class WritePlanner(TargetProcess target)
 {
     private const int PointerSize = 8;
-    private const byte JumpOpcode = 0xe9;
+
+    private readonly EntryPlanner _entries = new(target);
 
     /// <summary>
-    /// Type J: a jump at the entry of a function. Errors: <see cref="PatchErrorId.FunctionTooShort"/>,
-    /// <see cref="PatchErrorId.EntryIsBranchTarget"/>, <see cref="PatchErrorId.NoAddressSpace"/> when the destination is
-    /// out of reach of a 32-bit displacement, <see cref="PatchErrorId.CommandInvalid"/> for what is no function.
+    /// Type J: a jump at the entry of a function, in the order in which it is to be written: where there is no room for five
+    /// bytes, those in padding near by first, then two bytes that jump there. Errors:
+    /// <see cref="PatchErrorId.FunctionTooShort"/>, <see cref="PatchErrorId.EntryIsBranchTarget"/>,
+    /// <see cref="PatchErrorId.CodeChanged"/>, <see cref="PatchErrorId.NoAddressSpace"/> when the destination is out of
+    /// reach of a 32-bit displacement, <see cref="PatchErrorId.CommandInvalid"/> for what is no function.
     /// </summary>
-    public PlannedWrite Jump(ResolvedSymbol function, ulong destination, string destinationName)
+    public IReadOnlyList<PlannedWrite> Jump(ResolvedSymbol function, ulong destination, string destinationName)
+    {
+        FunctionEntry entry = Entry(function);
+        long displacement = (long)(destination - (entry.JumpAddress + FunctionEntry.JumpLength));
+        if (displacement != (int)displacement)
+        {
+            throw new PatchException(PatchErrorId.NoAddressSpace,
+                $"{function.Name} at 0x{function.Address:x} cannot jump to {destinationName} at 0x{destination:x}: it is more than "
+                + "2 GiB away. Map the patch near the module it patches, or use Invoke-LivePatch, which lays a jump of 64 bits "
+                + "within reach of each module.");
+        }
+        byte[] jump = new byte[FunctionEntry.JumpLength];
+        jump[0] = 0xe9;
+        BinaryPrimitives.WriteInt32LittleEndian(jump.AsSpan(1), (int)displacement);
+        var body = new AddressRange(function.Address, Math.Max(function.Size, entry.Guarded.End - function.Address));
+        PlannedWrite far = Plan(PlannedWriteKind.Jump, function, destinationName, entry.JumpAddress, jump);
+        if (entry.Island is not { } island) return [far with { Guarded = entry.Guarded, Function = body }];
+        byte[] toIsland = [0xeb, (byte)(island - (entry.Address + FunctionEntry.ShortJumpLength))];
+        PlannedWrite near = Plan(PlannedWriteKind.Jump, function, destinationName, entry.Address, toIsland);
+        return [far with { Kind = PlannedWriteKind.Island, Guarded = far.Range }, near with { Guarded = entry.Guarded, Function = body }];
+    }
+
+    /// <summary>Where the jump of a function goes. Errors as of <see cref="Jump"/>.</summary>
+    internal FunctionEntry Entry(ResolvedSymbol function)
     {
         CheckIsOf(function);
         if (function.Type is not (SymbolType.Function or SymbolType.IndirectFunction or SymbolType.None))
             throw NotA(function, "a function", "J");
         CheckMapped(function.Name, function.Address, 1, MemoryAccess.Execute);
-        ulong place = FunctionEntry.FindJumpPlace(target, function);
-        long displacement = (long)(destination - (place + FunctionEntry.JumpLength));
-        if (displacement != (int)displacement)
-        {
-            throw new PatchException(PatchErrorId.NoAddressSpace,
-                $"{function.Name} at 0x{function.Address:x} cannot jump to {destinationName} at 0x{destination:x}: it is more than "
-                + "2 GiB away. Map the patch near the module it patches.");
-        }
-        byte[] jump = new byte[FunctionEntry.JumpLength];
-        jump[0] = JumpOpcode;
-        BinaryPrimitives.WriteInt32LittleEndian(jump.AsSpan(1), (int)displacement);
-        return Plan(PlannedWriteKind.Jump, function, destinationName, place, jump) with
-        {
-            // The first byte is left out: a thread that is about to execute it finds the jump.
-            Guarded = new AddressRange(place + 1, FunctionEntry.JumpLength - 1),
-        };
+        return _entries.Find(function);
     }
 
     /// <summary>

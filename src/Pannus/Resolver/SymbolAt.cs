@@ -5,6 +5,16 @@ using Pannus.Target;
 
 namespace Pannus.Resolver;
 
+/// <summary>Where a symbol lies.</summary>
+/// <param name="Start">First address.</param>
+/// <param name="Size">Size in bytes; 0 when it is not known.</param>
+/// <param name="IsFunction">Whether it is a function.</param>
+internal readonly record struct NearSymbol(ulong Start, ulong Size, bool IsFunction)
+{
+    /// <summary>Address after the last.</summary>
+    public ulong End => Start + Size;
+}
+
 /// <summary>From addresses to names.</summary>
 internal static class SymbolAt
 {
@@ -35,13 +45,17 @@ internal static class SymbolAt
         return 0;
     }
 
-    /// <summary>Whether a symbol begins inside a range.</summary>
-    public static bool StartsIn(TargetProcess target, AddressRange range)
+    /// <summary>The symbols that begin, end or lie in a range.</summary>
+    public static IReadOnlyList<NearSymbol> Near(TargetProcess target, AddressRange range)
     {
-        if (target.Modules.FirstOrDefault(m => range.Start >= m.Start && range.Start < m.End) is not { } module) return false;
+        if (target.Modules.FirstOrDefault(m => range.Start >= m.Start && range.Start < m.End) is not { } module) return [];
+        List<NearSymbol> near = [];
         foreach (ElfSymbol s in Tables(module))
-            if (range.Contains(module.LoadBias + s.Value)) return true;
-        return false;
+        {
+            var symbol = new NearSymbol(module.LoadBias + s.Value, s.Size, s.IsFunction);
+            if (symbol.Start < range.End && symbol.End >= range.Start) near.Add(symbol);
+        }
+        return near;
     }
 
     private static IEnumerable<ElfSymbol> Tables(TargetModule module) =>

@@ -40,7 +40,7 @@ public sealed class WritePlannerTests : IDisposable
     {
         ResolvedSymbol function = Resolve("function");
         ulong destination = function.Address + 5 + (ulong)displacement;
-        PlannedWrite write = Planner.Jump(function, destination, "plug");
+        PlannedWrite write = Assert.Single(Planner.Jump(function, destination, "plug"));
         Assert.Equal((function.Address, "function", "plug", PlannedWriteKind.Jump),
             (write.Address, write.Symbol, write.Destination, write.Kind));
         Assert.Equal("e9" + Convert.ToHexStringLower(BitConverter.GetBytes((int)displacement)), write.NewBytes);
