@@ -9,36 +9,68 @@ internal sealed class PtraceBackend : ITargetBackend
 {
     private static bool s_rehearsed;
 
+    // A thread that can't be stopped now (vfork, disk I/O) keeps all the others waiting. So the first stop gives up soon, and
+    // each further one has more time: where hundreds of threads want a processor, the stop itself takes long.
+    private static readonly TimeSpan s_firstStop = TimeSpan.FromMilliseconds(25);
+
     public BackendKind Kind => BackendKind.Ptrace;
 
     public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body)
     {
-        TimeSpan pause = default;
+        long start = Stopwatch.GetTimestamp();
+        for (int attempt = 0; ; attempt++)
+        {
+            TimeSpan left = stopTimeout - Stopwatch.GetElapsedTime(start), stop = s_firstStop * (1 << Math.Min(attempt, 10));
+            string obstacle = TryHold(target, left < stop ? left : stop, leaveSleepers, body, out TimeSpan pause);
+            if (obstacle.Length == 0) return pause;
+            if (Stopwatch.GetElapsedTime(start) >= stopTimeout)
+            {
+                throw new PatchException(PatchErrorId.StopTimeout,
+                    $"{target.DisplayName} did not stop within {stopTimeout.TotalMilliseconds:0} ms: {obstacle}. "
+                    + "Nothing was changed; try again or give a longer timeout.");
+            }
+            Thread.Sleep(2 << Math.Min(attempt, 5));
+        }
+    }
+
+    // Says what kept the target from being stopped; nothing when body has run.
+    private static string TryHold(
+        TargetProcess target, TimeSpan timeout, bool leaveSleepers, Action<IHeldProcess> body, out TimeSpan pause)
+    {
+        string obstacle = "";
+        TimeSpan held = default;
         TracerThread.Run("pannus-tracer", () =>
         {
             Rehearse(target);
+            if (MemorySharers.Find(target) is { } other)
+            {
+                obstacle = $"process {other} shares its memory (vfork, or clone with CLONE_VM), and would run on";
+                return;
+            }
             using var tracees = new Tracees(target);
             tracees.SeizeAll(leaveSleepers);
-            long deadline = Stopwatch.GetTimestamp() + (long)(stopTimeout.TotalSeconds * Stopwatch.Frequency);
+            long deadline = Stopwatch.GetTimestamp() + (long)(timeout.TotalSeconds * Stopwatch.Frequency);
             try
             {
-                if (!tracees.StopAll(deadline))
+                if (tracees.StopAll(deadline))
                 {
-                    throw new PatchException(PatchErrorId.StopTimeout,
-                        $"{target.DisplayName} did not stop within {stopTimeout.TotalMilliseconds:0} ms: "
-                        + $"{tracees.DescribeUnstopped()}. Nothing was changed; try again or give a longer timeout.");
+                    if (tracees.ThreadCount == 0)
+                        throw new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");
+                    body(tracees);
                 }
-                if (tracees.ThreadCount == 0)
-                    throw new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");
-                body(tracees);
+                else
+                {
+                    obstacle = tracees.DescribeUnstopped();
+                }
             }
             finally
             {
                 tracees.DetachAll();
-                pause = tracees.Pause;
+                held = tracees.Pause;
             }
         });
-        return pause;
+        pause = held;
+        return obstacle;
     }
 
     public TimeSpan Map(TargetProcess target, MapRequest request, TimeSpan timeout, CancellationToken cancellation) =>

@@ -7,7 +7,8 @@ namespace Pannus.Controller;
 
 /// <summary>
 /// Threads that sleep in a syscall which would notice a stop, and so are not stopped: the call would fail with EINTR, or
-/// begin its timeout anew. They are left alone, and it is proved that they stayed asleep.
+/// begin its timeout anew. And threads that wait for a disk, and can't be stopped. They are left alone, and it is proved that
+/// they stayed asleep.
 /// </summary>
 /// <remarks>
 /// Why that is as good as a stop:
@@ -28,9 +29,17 @@ internal sealed class Sleepers : IDisposable
 {
     private const int Most = 64;
 
-    // asm/unistd_64.h: select, pselect6 and ppoll are restarted, but without the time that they were stopped for; vfork, clone
-    // and clone3 wait for a child that shares the memory, and runs.
+    // asm/unistd_64.h: select, pselect6 and ppoll are restarted, but without the time that they were stopped for.
     private static ReadOnlySpan<ushort> LateAfterStop => [23, 270, 271];
+
+    // asm/unistd_64.h, what waits for a file system uninterruptibly: read, write, open, close, stat, fstat, lstat, pread64,
+    // pwrite64, readv, writev, sendfile, fsync, fdatasync, ftruncate, getdents, rename, mkdir, rmdir, unlink, sync,
+    // getdents64, openat, newfstatat, unlinkat, renameat, fallocate, preadv, pwritev, renameat2, syncfs, copy_file_range,
+    // statx. Not vfork and clone, which wait for a child that runs in the same memory, and nothing that may wait with the
+    // memory map locked.
+    private static ReadOnlySpan<ushort> Uninterruptible =>
+        [0, 1, 2, 3, 4, 5, 6, 17, 18, 19, 20, 40, 74, 75, 77, 78, 82, 83, 84, 87, 162, 217, 257, 262, 263, 264, 285, 295, 296,
+            306, 316, 326, 332];
 
     private readonly List<HeldThread> _threads = [];
     private readonly List<int> _descriptors = [];
@@ -49,11 +58,12 @@ internal sealed class Sleepers : IDisposable
     /// <summary>Leaves a thread alone when that is worth it and possible.</summary>
     public bool TryAdd(int tid)
     {
-        if (Count == Most || !IsOrdinary(tid) || ProcessStatus.TryRead(tid) is not { TracerId: 0, State: 'S' }) return false;
+        if (Count == Most || !IsOrdinary(tid)) return false;
+        if (ProcessStatus.TryRead(tid) is not { TracerId: 0, State: ('S' or 'D') and var state }) return false;
         int descriptor = Syscall.Open($"/proc/{tid}/schedstat", Syscall.ORdonly);
         if (descriptor < 0) return false;
         long runs = RunCount(descriptor);
-        if (runs > 0 && TryReadCall(tid) is { } thread && RunCount(descriptor) == runs && AddProcessors(tid))
+        if (runs > 0 && TryReadCall(tid, isUninterruptible: state == 'D') is { } thread && RunCount(descriptor) == runs && AddProcessors(tid))
         {
             _threads.Add(thread);
             _descriptors.Add(descriptor);
@@ -106,11 +116,13 @@ internal sealed class Sleepers : IDisposable
     private static bool IsOrdinary(int tid) => Syscall.Call(Syscall.SchedGetscheduler, tid) is 0 or 3 or 5;
 
     // proc_pid_syscall(5): "running", or the call's number, six arguments, stack pointer and program counter.
-    private static HeldThread? TryReadCall(int tid)
+    private static HeldThread? TryReadCall(int tid, bool isUninterruptible)
     {
         string[] fields = (ProcFile.TryRead($"/proc/{tid}/syscall") ?? "").TrimEnd().Split(' ');
         if (fields.Length != 9 || !ulong.TryParse(fields[0], CultureInfo.InvariantCulture, out ulong number)) return null;
-        if (!SyscallRestart.IsNotRestarted(number) && !LateAfterStop.Contains((ushort)number)) return null;
+        bool isWanted = isUninterruptible ? Uninterruptible.Contains((ushort)number)
+            : SyscallRestart.IsNotRestarted(number) || LateAfterStop.Contains((ushort)number);
+        if (!isWanted) return null;
         return TryHex(fields[7], out ulong stack) && TryHex(fields[8], out ulong code)
             ? new HeldThread(tid, code, stack, InSyscall: true) { IsLeftAsleep = true } : null;
 

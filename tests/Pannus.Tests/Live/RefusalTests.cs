@@ -229,15 +229,8 @@ public sealed class RefusalTests
 
     private static (int Code, string Problems) AsNobody(string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", program, .. arguments])
-        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
-        start.Environment["HOME"] = "/tmp";
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        string problems = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        _ = output.Wait(TimeSpan.FromSeconds(5));
-        return (process.ExitCode, problems);
+        (int code, _, string problems) = Host.Run("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", program, .. arguments]);
+        return (code, problems);
     }
 
     private static TargetProgram Start()

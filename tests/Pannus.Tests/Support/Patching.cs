@@ -10,9 +10,13 @@ namespace Pannus.Tests.Support;
 internal static class Patching
 {
     public static LivePatchResult Apply(TargetProgram program, string patch, string commands, string? mapFile = null,
+        WriteOptions? options = null, CancellationToken cancellation = default) =>
+        Apply(program.Id, patch, commands, mapFile, options, cancellation);
+
+    public static LivePatchResult Apply(int id, string patch, string commands, string? mapFile = null,
         WriteOptions? options = null, CancellationToken cancellation = default)
     {
-        using TargetProcess target = TargetProcess.Open(program.Id);
+        using TargetProcess target = TargetProcess.Open(id);
         using PatchFile file = PatchFile.Open(patch);
         return LivePatch.Apply(target, Request(file, commands, mapFile, options), null, cancellation);
     }
