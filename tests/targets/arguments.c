@@ -20,7 +20,7 @@ PATCHABLE double twenty(long a, long b, long c, long d, long e, long f, long g, 
 	double sum = a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h + 9 * i + 10 * j
 		+ 11 * k + 12 * l + 13 * m + 14 * n + 15 * o + 16 * p + 17 * q + 18 * r + 19 * s + 20 * t;
 
-	__asm__ volatile("" : "+x"(sum));
+	__asm__ volatile("" : "+m"(sum));
 	return sum;
 }
 
@@ -85,6 +85,10 @@ static void on_timer(int signal)
 // How many of the 16 words under the stack pointer changed while the function ran. In assembly, for only then nothing
 // else lies there.
 long red_zone(long marker);
+#ifdef __i386__
+// There is none.
+long red_zone(long marker) { OPAQUE(marker); return 0; }
+#else
 __asm__(
 	".pushsection .text\n.globl red_zone\n.type red_zone, @function\nred_zone:\n\t.cfi_startproc\n\tendbr64\n"
 	".irp offset,8,16,24,32,40,48,56,64,72,80,88,96,104,112,120,128\n\tmov %rdi, -\\offset(%rsp)\n.endr\n"
@@ -92,6 +96,7 @@ __asm__(
 	".irp offset,8,16,24,32,40,48,56,64,72,80,88,96,104,112,120,128\n"
 	"\txor %ecx, %ecx\n\tcmp %rdi, -\\offset(%rsp)\n\tsetne %cl\n\tadd %rcx, %rax\n.endr\n"
 	"\tret\n\t.cfi_endproc\n.size red_zone, .-red_zone\n.popsection");
+#endif
 
 static void *leaf(void *unused)
 {

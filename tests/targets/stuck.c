@@ -3,10 +3,15 @@
 // signals: SIGUSR1 ends the call; it prints "left", and calls again after 0.3 s
 #include "target.h"
 
-// push 34; pop rax; syscall (pause); ret: the syscall instruction lies at +3.
+// push NUMBER; pop rax; syscall (pause); ret: the syscall instruction lies at +3.
+#ifdef __i386__
+#define PAUSE "push $29\npop %eax\nint $0x80\n"
+#else
+#define PAUSE "push $34\npop %rax\nsyscall\n"
+#endif
 void stuck(void);
 __asm__(".pushsection .text\n.globl stuck\n.type stuck, @function\nstuck:\n"
-	"push $34\npop %rax\nsyscall\nret\nnop\nnop\nnop\nnop\n.size stuck, . - stuck\n.popsection");
+	PAUSE "ret\nnop\nnop\nnop\nnop\n.size stuck, . - stuck\n.popsection");
 
 static void on_signal(int signal)
 {

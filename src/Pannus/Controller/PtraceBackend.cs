@@ -82,7 +82,7 @@ internal sealed class PtraceBackend : ITargetBackend
     public IReadOnlyList<ulong> CallResolvers(
         TargetProcess target, IReadOnlyList<ulong> resolvers, TimeSpan timeout, CancellationToken cancellation)
     {
-        RemoteResult result = RemoteCall.Run(target, RemoteProgram.Call(resolvers), timeout, cancellation);
+        RemoteResult result = RemoteCall.Run(target, RemoteProgram.Call(target.Architecture.Remote, resolvers), timeout, cancellation);
         return result.Results is { } addresses ? [.. addresses.Select(a => (ulong)a)]
             : throw new PatchException(PatchErrorId.StopTimeout,
                 $"{target.DisplayName} ran on before the result of an IFUNC resolver could be read. Nothing was changed; try again.");

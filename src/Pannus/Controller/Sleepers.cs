@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Globalization;
+using Pannus.Architectures;
 using Pannus.Interop;
 using Pannus.Target;
 
@@ -25,21 +26,9 @@ namespace Pannus.Controller;
 /// takes a kernel that took the processor from a real-time thread in those very microseconds, the bytes are put back, and the
 /// next stop leaves nobody alone. Death of this process in between changes nothing for the sleeper, which nobody holds.
 /// </remarks>
-internal sealed class Sleepers : IDisposable
+internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
 {
     private const int Most = 64;
-
-    // asm/unistd_64.h: select, pselect6 and ppoll are restarted, but without the time that they were stopped for.
-    private static ReadOnlySpan<ushort> LateAfterStop => [23, 270, 271];
-
-    // asm/unistd_64.h, what waits for a file system uninterruptibly: read, write, open, close, stat, fstat, lstat, pread64,
-    // pwrite64, readv, writev, sendfile, fsync, fdatasync, ftruncate, getdents, rename, mkdir, rmdir, unlink, sync,
-    // getdents64, openat, newfstatat, unlinkat, renameat, fallocate, preadv, pwritev, renameat2, syncfs, copy_file_range,
-    // statx. Not vfork and clone, which wait for a child that runs in the same memory, and nothing that may wait with the
-    // memory map locked.
-    private static ReadOnlySpan<ushort> Uninterruptible =>
-        [0, 1, 2, 3, 4, 5, 6, 17, 18, 19, 20, 40, 74, 75, 77, 78, 82, 83, 84, 87, 162, 217, 257, 262, 263, 264, 285, 295, 296,
-            306, 316, 326, 332];
 
     private readonly List<HeldThread> _threads = [];
     private readonly List<int> _descriptors = [];
@@ -116,12 +105,12 @@ internal sealed class Sleepers : IDisposable
     private static bool IsOrdinary(int tid) => Syscall.Call(Syscall.SchedGetscheduler, tid) is 0 or 3 or 5;
 
     // proc_pid_syscall(5): "running", or the call's number, six arguments, stack pointer and program counter.
-    private static HeldThread? TryReadCall(int tid, bool isUninterruptible)
+    private HeldThread? TryReadCall(int tid, bool isUninterruptible)
     {
         string[] fields = (ProcFile.TryRead($"/proc/{tid}/syscall") ?? "").TrimEnd().Split(' ');
-        if (fields.Length != 9 || !ulong.TryParse(fields[0], CultureInfo.InvariantCulture, out ulong number)) return null;
-        bool isWanted = isUninterruptible ? Uninterruptible.Contains((ushort)number)
-            : SyscallRestart.IsNotRestarted(number) || LateAfterStop.Contains((ushort)number);
+        if (fields.Length != 9 || !long.TryParse(fields[0], CultureInfo.InvariantCulture, out long number)) return null;
+        bool isWanted = isUninterruptible ? syscalls.MayWaitUninterruptibly(number)
+            : syscalls.FailsWithEintr(number) || syscalls.IsLate(number);
         if (!isWanted) return null;
         return TryHex(fields[7], out ulong stack) && TryHex(fields[8], out ulong code)
             ? new HeldThread(tid, code, stack, InSyscall: true) { IsLeftAsleep = true } : null;

@@ -1,3 +1,4 @@
+using Pannus.Architectures;
 using Pannus.Interop;
 using Pannus.Target;
 
@@ -17,17 +18,11 @@ namespace Pannus.Controller;
 /// </remarks>
 internal static class SyscallRestart
 {
-    // asm/unistd_64.h: read, accept, recvfrom, recvmsg, sendto, sendmsg, connect, semop, rt_sigtimedwait, io_getevents,
-    // semtimedop, epoll_wait, epoll_pwait, accept4, recvmmsg, sendmmsg, io_pgetevents, epoll_pwait2. The socket calls
-    // and read are here for sockets with SO_RCVTIMEO or SO_SNDTIMEO and for inotify.
-    private static ReadOnlySpan<ushort> NotRestarted =>
-        [0, 43, 44, 45, 46, 47, 65, 128, 208, 220, 232, 281, 288, 299, 307, 333, 441];
-
     /// <summary>Registers that issue the interrupted call again, or null when there is nothing to mend.</summary>
     public static X64Registers? Rewind(int tid, WaitStatus stop, in X64Registers registers)
     {
         if (!registers.InSyscall || (long)registers.Rax != -Errno.EINTR || (!stop.IsEventStop && stop.PendingSignal == 0)) return null;
-        if (registers.Cs == X64Registers.User32Cs || !IsNotRestarted(registers.OrigRax)) return null;
+        if (!TargetArchitecture.Of(registers).Syscalls.FailsWithEintr((long)registers.OrigRax)) return null;
         if (ProcessStatus.TryRead(tid) is not { DeliverableSignals: 0 } status) return null;
         if (stop.PendingSignal is > 0 and var signal && (status.DiscardedSignals >> (signal - 1) & 1) == 0) return null;
 
@@ -36,13 +31,5 @@ internal static class SyscallRestart
         rewound.OrigRax = ulong.MaxValue;
         rewound.Rip -= 2;
         return rewound;
-    }
-
-    /// <summary>Whether a call, of this number, would fail with EINTR after any stop.</summary>
-    public static bool IsNotRestarted(ulong number)
-    {
-        foreach (ushort candidate in NotRestarted)
-            if (candidate == number) return true;
-        return false;
     }
 }

@@ -27,7 +27,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     private readonly TargetProcess _target;
     private readonly int _tracerId;
     private readonly HashSet<int> _known = [];
-    private readonly Sleepers _sleepers = new();
+    private readonly Sleepers _sleepers;
     private int[] _ids = new int[64];
     private State[] _states = new State[64];
     private WaitStatus[] _stops = new WaitStatus[64];
@@ -40,6 +40,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     public Tracees(TargetProcess target)
     {
         _target = target;
+        _sleepers = new Sleepers(target.Architecture.Syscalls);
         _tracerId = (int)Syscall.Call(Syscall.Gettid);
     }
 

@@ -67,7 +67,7 @@ public sealed partial class ElfImage
 
     private static bool IsAddress(DynamicTag tag) => tag is DynamicTag.Hash or DynamicTag.StrTab or DynamicTag.SymTab
         or DynamicTag.Rela or DynamicTag.Rel or DynamicTag.JmpRel or DynamicTag.GnuHash or DynamicTag.VerSym
-        or DynamicTag.VerDef or DynamicTag.VerNeed or DynamicTag.Relr or DynamicTag.Init or DynamicTag.InitArray;
+        or DynamicTag.VerDef or DynamicTag.VerNeed or DynamicTag.Relr or DynamicTag.Init or DynamicTag.InitArray or DynamicTag.PltGot;
 
     // In memory glibc adds the load bias to the addresses of the dynamic section, but for the vdso's, which is read-only.
     private ulong Unrelocated(ulong address) =>

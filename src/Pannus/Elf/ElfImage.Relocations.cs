@@ -79,5 +79,5 @@ public sealed partial class ElfImage
     }
 
     // R_X86_64_RELATIVE and R_386_RELATIVE are the same number.
-    private const uint RelativeType = X64Relocation.Relative;
+    private const uint RelativeType = Architectures.X64Relocation.Relative;
 }

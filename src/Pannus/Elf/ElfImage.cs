@@ -1,4 +1,5 @@
 using System.Text;
+using Pannus.Architectures;
 using Pannus.Interop;
 
 namespace Pannus.Elf;
@@ -60,6 +61,9 @@ public sealed partial class ElfImage : IDisposable
 
     /// <summary>Name for messages.</summary>
     public string DisplayName => _bytes.Name;
+
+    /// <summary>Its words and addresses.</summary>
+    internal MachineWord Word => new(Is64 ? 8 : 4);
 
     private bool Is64 => Class == ElfClass.Elf64;
 

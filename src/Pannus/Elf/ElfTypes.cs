@@ -33,7 +33,7 @@ public enum SectionFlags : ulong { None = 0, Write = 1, Alloc = 2, ExecInstr = 4
 /// <summary>d_tag (gABI, "Dynamic Section", and GNU's additions).</summary>
 public enum DynamicTag : long
 {
-    Null = 0, Needed = 1, PltRelSize = 2, Hash = 4, StrTab = 5, SymTab = 6, Rela = 7, RelaSize = 8, RelaEntry = 9, StrSize = 10,
+    Null = 0, Needed = 1, PltRelSize = 2, PltGot = 3, Hash = 4, StrTab = 5, SymTab = 6, Rela = 7, RelaSize = 8, RelaEntry = 9, StrSize = 10,
     SymEntry = 11, Init = 12, SoName = 14, Rel = 17, RelSize = 18, RelEntry = 19, PltRel = 20, Debug = 21, TextRel = 22, JmpRel = 23,
     InitArray = 25, InitArraySize = 27, RelrSize = 35, Relr = 36, GnuHash = 0x6ffffef5, VerSym = 0x6ffffff0, VerDef = 0x6ffffffc,
     VerDefCount = 0x6ffffffd, VerNeed = 0x6ffffffe, VerNeedCount = 0x6fffffff, Flags1 = 0x6ffffffb,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pannus.Architectures;
 using Pannus.Target;
 
 namespace Pannus.Loader;
@@ -13,21 +14,20 @@ internal static class HijackCandidates
 {
     private const int Unusable = 4;
 
-    // asm/unistd_64.h, calls that survive a stop in every case (signal(7)): poll, pause, nanosleep, wait4, flock,
-    // rt_sigsuspend, futex, clock_nanosleep, waitid; and with a later end select, pselect6, ppoll.
-    private static readonly HashSet<long> s_restarted = [7, 34, 35, 61, 73, 130, 202, 230, 247], s_late = [23, 270, 271];
-
     /// <summary>Thread ids of a process, best first.</summary>
-    public static IReadOnlyList<int> Of(int pid) =>
-        [.. ProcFile.ThreadIds(pid).Select(tid => (tid, rank: Rank(pid, tid))).Where(t => t.rank < Unusable)
+    public static IReadOnlyList<int> Of(TargetProcess target)
+    {
+        SyscallNumbers syscalls = target.Architecture.Syscalls;
+        return [.. ProcFile.ThreadIds(target.Id).Select(tid => (tid, rank: Rank(target.Id, tid, syscalls))).Where(t => t.rank < Unusable)
             .OrderBy(t => t.rank).Select(t => t.tid)];
+    }
 
-    private static int Rank(int pid, int tid)
+    private static int Rank(int pid, int tid, SyscallNumbers syscalls)
     {
         if (ProcFile.TryRead($"/proc/{pid}/task/{tid}/stat") is not { } stat) return Unusable;
         if (stat[(stat.LastIndexOf(')') + 2)..] is ['D' or 'Z' or 'X', ..]) return Unusable;
         string[] call = (ProcFile.TryRead($"/proc/{pid}/task/{tid}/syscall") ?? "").Split(' ');
         if (!long.TryParse(call[0], CultureInfo.InvariantCulture, out long number)) return 2;
-        return s_restarted.Contains(number) ? 0 : s_late.Contains(number) ? 1 : 3;
+        return syscalls.IsRestarted(number) ? 0 : syscalls.IsLate(number) ? 1 : 3;
     }
 }

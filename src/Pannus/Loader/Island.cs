@@ -50,7 +50,7 @@ internal sealed class IslandPlanner(TargetProcess target, PatchPlacement placeme
         // Room beside what is planned already: ask for so much that the planned part can be stepped over.
         for (ulong pages = 1; pages <= 1024; pages *= 2)
         {
-            if (AddressSpace.FindGap(target.Map, new(module.Start, module.End - module.Start), pages * PageSize, PageSize) is not { } gap) break;
+            if (AddressSpace.FindGap(target.Architecture, target.Map, new(module.Start, module.End - module.Start), pages * PageSize, PageSize) is not { } gap) break;
             for (ulong at = gap; at < gap + pages * PageSize; at += PageSize)
                 if (!taken.Any(t => t.Overlaps(new AddressRange(at, PageSize)))) return at;
         }

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using Pannus.Architectures;
 using Pannus.Elf;
 using Pannus.Target;
 
@@ -10,7 +10,7 @@ namespace Pannus.Loader;
 /// </summary>
 internal sealed class ObjectLayout
 {
-    private const ulong PageSize = 4096, PltEntrySize = 16, PointerSize = 8;
+    private const ulong PageSize = 4096, PltEntrySize = 16;
     private static readonly MemoryAccess[] s_order =
         [MemoryAccess.Read, MemoryAccess.Read | MemoryAccess.Execute, MemoryAccess.Read | MemoryAccess.Write];
 
@@ -19,6 +19,8 @@ internal sealed class ObjectLayout
 
     private readonly PatchFile _patch;
     private readonly ElfImage _elf;
+    private readonly TargetArchitecture _architecture;
+    private readonly ulong _wordSize;
     private readonly Dictionary<int, ulong> _sectionAt = [];
     private readonly Dictionary<int, ulong> _commonAt = [];
     private readonly Dictionary<int, ImageSymbol> _symbols = [];
@@ -32,6 +34,8 @@ internal sealed class ObjectLayout
     {
         _patch = patch;
         _elf = patch.Image;
+        _architecture = patch.Architecture;
+        _wordSize = (ulong)_architecture.Word.Size;
     }
 
     /// <summary>Lays out an object. Errors as of <see cref="PatchImageReader.Read"/>.</summary>
@@ -48,11 +52,13 @@ internal sealed class ObjectLayout
         foreach (ElfSymbol s in _elf.SymbolTable) _symbols[s.Index] = Symbol(s);
         foreach (SectionHeader s in sections)
             if (s.Type != SectionType.NoBits) _elf.SectionData(s).CopyTo(_content.AsSpan((int)_sectionAt[s.Index]));
-        foreach ((SectionHeader section, ElfRelocation r) in relocations) AddRelocation(_sectionAt[section.Index], r);
+        foreach ((SectionHeader section, ElfRelocation r) in relocations) AddRelocation(section, r);
         FillTables();
         return new PatchImage
         {
             Name = _patch.Path,
+            Architecture = _architecture,
+            GotOffset = _got,
             Content = _content,
             Segments = _segments,
             Relocations = _relocations,
@@ -107,28 +113,26 @@ internal sealed class ObjectLayout
         foreach ((_, ElfRelocation r) in relocations)
         {
             int symbol = (int)r.SymbolIndex;
-            switch (r.Type)
+            switch (_architecture.RuleOf(r.Type).Slot)
             {
-                case X64Relocation.GotPcRel or X64Relocation.GotPcRelX or X64Relocation.RexGotPcRelX:
-                    if (_gotSlots.TryAdd(symbol, next)) next += PointerSize;
+                case RelocationSlot.Got:
+                    if (_gotSlots.TryAdd(symbol, next)) next += _wordSize;
                     break;
-                case X64Relocation.GotTpOff:
-                    if (_tlsSlots.TryAdd(symbol, next)) next += PointerSize;
+                case RelocationSlot.ThreadOffset:
+                    if (_tlsSlots.TryAdd(symbol, next)) next += _wordSize;
                     break;
-                case X64Relocation.TlsGd:
-                    if (_tlsGdSlots.TryAdd(symbol, next)) next += 2 * PointerSize;
+                case RelocationSlot.TlsPair:
+                    if (_tlsGdSlots.TryAdd(symbol, next)) next += 2 * _wordSize;
                     break;
-                case X64Relocation.Plt32 or X64Relocation.Pc32 when !_elf.SymbolTable[symbol].IsDefined && MayCall(symbol, r.Type):
+                // Only calls may go by a PLT; what is relative to the program counter otherwise reads data.
+                case RelocationSlot.Plt when symbol != 0 && !_elf.SymbolTable[symbol].IsDefined:
                     if (!_pltEntries.TryAdd(symbol, (ulong)_pltEntries.Count * PltEntrySize)) break;
-                    if (_gotSlots.TryAdd(symbol, next)) next += PointerSize;
+                    if (_gotSlots.TryAdd(symbol, next)) next += _wordSize;
                     break;
             }
         }
         _got = next; // Its size until Place gives it an address.
     }
-
-    // Only calls may go by a PLT; PC32 to an undefined symbol reads data.
-    private static bool MayCall(int symbol, uint type) => symbol != 0 && type == X64Relocation.Plt32;
 
     private void Place(SectionHeader[] sections)
     {
@@ -143,7 +147,7 @@ internal sealed class ObjectLayout
                 at += s.Size;
             }
             if (access.HasFlag(MemoryAccess.Execute)) (_plt, at) = (Align(at, PltEntrySize), Align(at, PltEntrySize) + (ulong)_pltEntries.Count * PltEntrySize);
-            else if (access == MemoryAccess.Read) (_got, at) = (Align(at, PointerSize), Align(at, PointerSize) + gotSize);
+            else if (access == MemoryAccess.Read) (_got, at) = (Align(at, _wordSize), Align(at, _wordSize) + gotSize);
             else at = PlaceCommon(at);
             at = Align(at, PageSize);
             if (at > start) _segments.Add(new ImageSegment(start, at - start, access));
@@ -165,45 +169,59 @@ internal sealed class ObjectLayout
         return at;
     }
 
-    private void AddRelocation(ulong section, in ElfRelocation r)
+    private void AddRelocation(SectionHeader section, in ElfRelocation r)
     {
         int symbol = (int)r.SymbolIndex;
-        ulong offset = section + r.Offset;
-        if (r.Addend is not { } addend)
-            throw PatchImageReader.Invalid(_patch, "relocations without addends, which x86-64 does not have");
+        ulong offset = _sectionAt[section.Index] + r.Offset;
+        RelocationRule rule = _architecture.RuleOf(r.Type, _elf.SectionData(section), r.Offset);
         // A slot of the GOT or an entry of the PLT is an address in the patch itself.
-        ulong? inside = r.Type switch
+        ulong? inside = rule.Slot switch
         {
-            X64Relocation.GotPcRel or X64Relocation.GotPcRelX or X64Relocation.RexGotPcRelX => _got + _gotSlots[symbol],
-            X64Relocation.GotTpOff => _got + _tlsSlots[symbol],
-            X64Relocation.TlsGd => _got + _tlsGdSlots[symbol],
-            X64Relocation.Plt32 when _pltEntries.TryGetValue(symbol, out ulong entry) => _plt + entry,
+            RelocationSlot.Got => _got + _gotSlots[symbol],
+            RelocationSlot.ThreadOffset => _got + _tlsSlots[symbol],
+            RelocationSlot.TlsPair => _got + _tlsGdSlots[symbol],
+            RelocationSlot.Plt when _pltEntries.TryGetValue(symbol, out ulong entry) => _plt + entry,
             _ => null,
         };
+        long addend = r.Addend ?? AddendInPlace(offset, rule.Width);
         _relocations.Add(inside is { } address
-            ? new ImageRelocation(offset, X64Relocation.Pc32, Inside(address), addend)
+            ? new ImageRelocation(offset, _architecture.RelocationType(rule.Kind), Inside(address), addend)
             : new ImageRelocation(offset, r.Type, symbol == 0 ? s_none : _symbols[symbol], addend));
+    }
+
+    // REL: what is to be added lies in the place itself, as wide as that is.
+    private long AddendInPlace(ulong offset, int width)
+    {
+        if (offset + (ulong)width > (ulong)_content.Length) return 0; // The relocator refuses it.
+        ReadOnlySpan<byte> place = _content.AsSpan((int)offset, width);
+        return width switch
+        {
+            1 => (sbyte)place[0],
+            2 => BitConverter.ToInt16(place),
+            4 => BitConverter.ToInt32(place),
+            _ => 0,
+        };
     }
 
     private void FillTables()
     {
-        foreach ((int symbol, ulong slot) in _gotSlots)
-            _relocations.Add(new ImageRelocation(_got + slot, X64Relocation.GlobDat, _symbols[symbol], 0));
-        foreach ((int symbol, ulong slot) in _tlsSlots)
-            _relocations.Add(new ImageRelocation(_got + slot, X64Relocation.TpOff64, _symbols[symbol], 0));
+        foreach ((int symbol, ulong slot) in _gotSlots) Add(slot, RelocationKind.Symbol, symbol);
+        foreach ((int symbol, ulong slot) in _tlsSlots) Add(slot, RelocationKind.ThreadOffset, symbol);
         foreach ((int symbol, ulong slot) in _tlsGdSlots)
         {
-            _relocations.Add(new ImageRelocation(_got + slot, X64Relocation.DtpMod64, _symbols[symbol], 0));
-            _relocations.Add(new ImageRelocation(_got + slot + PointerSize, X64Relocation.DtpOff64, _symbols[symbol], 0));
+            Add(slot, RelocationKind.TlsModule, symbol);
+            Add(slot + _wordSize, RelocationKind.TlsOffset, symbol);
         }
         foreach ((int symbol, ulong entry) in _pltEntries)
         {
-            // endbr64; jmp [rip + slot]
-            ReadOnlySpan<byte> code = [0xf3, 0x0f, 0x1e, 0xfa, 0xff, 0x25];
-            Span<byte> place = _content.AsSpan((int)(_plt + entry), (int)PltEntrySize);
-            code.CopyTo(place);
-            BinaryPrimitives.WriteInt32LittleEndian(place[6..], (int)(_got + _gotSlots[symbol] - (_plt + entry + 10)));
+            ReadOnlySpan<byte> code = _architecture.PltEntry(out int slotAt, out RelocationKind kind, out long addend);
+            code.CopyTo(_content.AsSpan((int)(_plt + entry), (int)PltEntrySize));
+            _relocations.Add(new ImageRelocation(
+                _plt + entry + (ulong)slotAt, _architecture.RelocationType(kind), Inside(_got + _gotSlots[symbol]), addend));
         }
+
+        void Add(ulong slot, RelocationKind kind, int symbol) =>
+            _relocations.Add(new ImageRelocation(_got + slot, _architecture.RelocationType(kind), _symbols[symbol], 0));
     }
 
     private ImageSymbol Symbol(in ElfSymbol s)

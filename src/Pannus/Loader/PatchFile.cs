@@ -1,16 +1,19 @@
 using System.Security.Cryptography;
+using Pannus.Architectures;
 using Pannus.Elf;
 using Pannus.Interop;
+using Pannus.Target;
 
 namespace Pannus.Loader;
 
-/// <summary>A patch file: an x86-64 ELF shared library (ET_DYN) or object (ET_REL), read whole and checked.</summary>
+/// <summary>A patch file: an ELF shared library (ET_DYN) or object (ET_REL) for x86-64 or IA-32, read whole and checked.</summary>
 public sealed class PatchFile : IDisposable
 {
     private const long LargestFile = 512L << 20;
 
-    private PatchFile(string path, string sha256, ElfImage image)
+    private PatchFile(string path, string sha256, ElfImage image, TargetArchitecture architecture)
     {
+        Architecture = architecture;
         Path = path;
         Sha256 = sha256;
         Image = image;
@@ -28,6 +31,9 @@ public sealed class PatchFile : IDisposable
     /// <summary>The contents as ELF.</summary>
     public ElfImage Image { get; }
 
+    /// <summary>What it is for.</summary>
+    internal TargetArchitecture Architecture { get; }
+
     /// <summary>
     /// Reads a patch file. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>, <see cref="PatchErrorId.PatchFileInvalid"/>,
     /// <see cref="PatchErrorId.ArchitectureMismatch"/>.
@@ -39,14 +45,24 @@ public sealed class PatchFile : IDisposable
         ElfImage image = ElfImage.FromBytes(data, full);
         try
         {
-            Check(image, full);
-            return new PatchFile(full, Convert.ToHexString(SHA256.HashData(data)).ToLowerInvariant(), image);
+            TargetArchitecture architecture = Check(image, full);
+            return new PatchFile(full, Convert.ToHexString(SHA256.HashData(data)).ToLowerInvariant(), image, architecture);
         }
         catch
         {
             image.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Refuses a target of another architecture with <see cref="PatchErrorId.ArchitectureMismatch"/>.</summary>
+    internal void CheckIsFor(TargetProcess target)
+    {
+        TargetArchitecture wanted = target.Architecture;
+        if (Architecture == wanted) return;
+        throw new PatchException(PatchErrorId.ArchitectureMismatch,
+            $"{Path} is for {Architecture.DisplayName}, and {target.DisplayName} is a program for {wanted.DisplayName}. Compile the "
+            + $"patch with {wanted.CompilerOption}.");
     }
 
     /// <inheritdoc/>
@@ -68,17 +84,15 @@ public sealed class PatchFile : IDisposable
         }
     }
 
-    private static void Check(ElfImage image, string path)
+    private static TargetArchitecture Check(ElfImage image, string path)
     {
-        if (image.Machine != ElfMachine.X86_64 || image.Class != ElfClass.Elf64)
-        {
-            throw new PatchException(PatchErrorId.ArchitectureMismatch,
-                $"{path}: not an x86-64 file (ELF machine {(int)image.Machine}). Compile the patch for the target's architecture.");
-        }
+        TargetArchitecture architecture = TargetArchitecture.Of(image) ?? throw new PatchException(PatchErrorId.ArchitectureMismatch,
+            $"{path} is for {TargetArchitecture.Describe(image)}. Compile the patch for the target's architecture.");
         if (image.Type is not (ElfType.Dyn or ElfType.Rel))
         {
             throw new PatchException(PatchErrorId.PatchFileInvalid,
                 $"{path}: an ELF file of type {image.Type}, and a patch is a shared library or an object. Compile it with -shared -fPIC.");
         }
+        return architecture;
     }
 }

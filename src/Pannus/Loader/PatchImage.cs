@@ -1,4 +1,4 @@
-using Pannus.Elf;
+using Pannus.Architectures;
 using Pannus.Target;
 
 namespace Pannus.Loader;
@@ -25,7 +25,7 @@ internal sealed record ImageSymbol(string Name, string Version, ulong Value, ulo
 
 /// <summary>A relocation.</summary>
 /// <param name="Offset">Where, as an offset from the patch's first page.</param>
-/// <param name="Type">R_X86_64_* (psABI x86-64, table 4.9).</param>
+/// <param name="Type">R_X86_64_* or R_386_*, by the patch's architecture.</param>
 /// <param name="Symbol">What it refers to; null for none.</param>
 /// <param name="Addend">The addend.</param>
 internal readonly record struct ImageRelocation(ulong Offset, uint Type, ImageSymbol? Symbol, long Addend);
@@ -35,6 +35,8 @@ internal sealed class PatchImage
 {
     /// <summary>Name for messages: the file's path.</summary>
     public required string Name { get; init; }
+    /// <summary>What machine it is for.</summary>
+    public required TargetArchitecture Architecture { get; init; }
     /// <summary>All bytes, from the first page to the last, .bss included.</summary>
     public required byte[] Content { get; init; }
     /// <summary>The mappings, ascending.</summary>
@@ -48,8 +50,11 @@ internal sealed class PatchImage
 
     /// <summary>What the first page's address must be a multiple of.</summary>
     public required ulong Alignment { get; init; }
-    /// <summary>Whether the code refers to addresses with 32 bits, and so must lie below 2 GiB.</summary>
-    public bool NeedsLowAddress => Relocations.Any(r => r.Type is X64Relocation.Abs32 or X64Relocation.Abs32Signed);
+    /// <summary>Offset of the global offset table that code of an object refers to.</summary>
+    public ulong GotOffset { get; init; }
+    /// <summary>Whether the code refers to addresses with half a word, and so must lie below 2 GiB.</summary>
+    public bool NeedsLowAddress => Architecture.Word.Size == 8
+        && Relocations.Any(r => Architecture.RuleOf(r.Type) is { Kind: RelocationKind.Absolute, Width: 4 });
 
     /// <summary>Size in bytes, a multiple of the page size.</summary>
     public ulong Size => (ulong)Content.Length;

@@ -18,6 +18,7 @@ public static class PatchLoader
     {
         ITargetBackend selected = Backends.Select(backend);
         using TargetLock hold = TargetLock.Take(target, timeout, cancellation);
+        patch.CheckIsFor(target);
         PatchImage image = PatchImageReader.Read(patch);
         var names = new PatchSymbols(target, new SymbolResolver(target, symbols), new Dictionary<string, string>());
         PatchPlacement placement = PatchPlacement.Near(target.Executable, target, image, names);
@@ -160,7 +161,7 @@ public static class PatchLoader
         ulong[] resolvers = [.. placement.Indirect.Select(i => i.Resolver).Distinct()];
         IReadOnlyList<ulong> values = backend.CallResolvers(target, resolvers, timeout, cancellation);
         foreach ((ulong offset, ulong resolver) in placement.Indirect)
-            Fill(target, placement.Address + offset, BitConverter.GetBytes(values[Array.IndexOf(resolvers, resolver)]));
+            Fill(target, placement.Address + offset, placement.Image.Architecture.Word.Bytes(values[Array.IndexOf(resolvers, resolver)]));
     }
 
     private static (string Name, IReadOnlyList<MemoryRegion> Regions) FindMounted(TargetProcess target, string name, ulong address)

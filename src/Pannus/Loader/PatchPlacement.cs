@@ -27,7 +27,7 @@ internal sealed record PatchPlacement
     {
         // Code that is not position-independent refers to addresses below 2 GiB.
         ulong limit = image.NeedsLowAddress ? 1ul << 31 : ulong.MaxValue;
-        ulong address = AddressSpace.FindGap(
+        ulong address = AddressSpace.FindGap(image.Architecture,
             target.Map, new(module.Start, module.End - module.Start), image.Size, image.Alignment, limit)
             ?? throw new PatchException(PatchErrorId.NoAddressSpace,
                 $"There is no gap of {image.Size >> 10} KiB within 2 GiB of {module.Name} in {target.DisplayName} for {image.Name}.");

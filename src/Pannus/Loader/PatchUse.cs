@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
+using Pannus.Architectures;
 using Pannus.Controller;
 using Pannus.Patcher;
 using Pannus.Target;
@@ -14,6 +14,8 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
 {
     private const int Chunk = 1 << 20;
     private const ulong DeepestStack = 8 << 20;
+
+    private readonly MachineWord _word = target.Architecture.Word;
 
     /// <summary>Refuses when the code or the data of a module leads into the patch.</summary>
     public void CheckNotReferenced(string name)
@@ -67,14 +69,13 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
             if (isCode)
             {
                 for (int i = 0; i + 5 <= bytes.Length; i++)
-                    if (bytes[i] == 0xe9 && IsOurs(at + (ulong)i + 5 + (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes[(i + 1)..])))
+                    if (bytes[i] == 0xe9 && IsOurs(_word.Wrap(at + (ulong)i + 5 + (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes[(i + 1)..]))))
                         return at + (ulong)i;
             }
             else
             {
-                ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bytes);
-                for (int i = 0; i < words.Length; i++)
-                    if (IsOurs(words[i])) return at + (ulong)i * 8;
+                for (int i = 0; i + _word.Size <= bytes.Length; i += _word.Size)
+                    if (IsOurs(_word.Read(bytes[i..]))) return at + (ulong)i;
             }
         }
         return null;
@@ -83,11 +84,11 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
     private bool StackLeadsIn(IHeldProcess held, in HeldThread thread, byte[] buffer)
     {
         if (target.Map.Find(thread.StackPointer) is not { } stack) return true;
-        ulong start = thread.StackPointer & ~7ul;
+        ulong start = thread.StackPointer & ~(ulong)(_word.Size - 1);
         int length = (int)Math.Min(stack.End - start, DeepestStack);
         Span<byte> bytes = buffer.AsSpan(0, held.Read(start, buffer.AsSpan(0, length)));
-        foreach (ulong word in MemoryMarshal.Cast<byte, ulong>(bytes))
-            if (IsOurs(word)) return true;
+        for (int i = 0; i + _word.Size <= bytes.Length; i += _word.Size)
+            if (IsOurs(_word.Read(bytes[i..]))) return true;
         return false;
     }
 

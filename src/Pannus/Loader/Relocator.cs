@@ -1,13 +1,13 @@
 using System.Buffers.Binary;
-using Pannus.Elf;
+using Pannus.Architectures;
 
 namespace Pannus.Loader;
 
 /// <summary>Where a symbol of a patch has been found.</summary>
 /// <param name="Address">Address in the target.</param>
-/// <param name="ModuleId">Module id for thread-local symbols (DTPMOD64).</param>
-/// <param name="TlsOffset">Offset in the module's TLS block (DTPOFF64).</param>
-/// <param name="ThreadOffset">Offset from the thread pointer (TPOFF64); null when it isn't the same in all threads.</param>
+/// <param name="ModuleId">Module id for thread-local symbols (DTPMOD).</param>
+/// <param name="TlsOffset">Offset in the module's TLS block (DTPOFF).</param>
+/// <param name="ThreadOffset">Offset from the thread pointer (TPOFF); null when it isn't the same in all threads.</param>
 /// <param name="Size">Size in bytes.</param>
 internal readonly record struct SymbolTarget(
     ulong Address, ulong Size = 0, ulong ModuleId = 0, ulong TlsOffset = 0, long? ThreadOffset = null)
@@ -23,8 +23,8 @@ internal readonly record struct SymbolTarget(
 internal delegate SymbolTarget? SymbolLookup(ImageSymbol symbol);
 
 /// <summary>
-/// Applies the relocations of x86-64 (psABI x86-64, section 4.4) to a patch's bytes in our own memory, for the address at
-/// which they will lie.
+/// Applies relocations by the rules of their architecture to a patch's bytes in our own memory, for the address at which
+/// they will lie.
 /// </summary>
 internal static class Relocator
 {
@@ -40,112 +40,102 @@ internal static class Relocator
         List<(ulong, ulong)> indirect = [];
         foreach (ImageRelocation r in image.Relocations)
         {
-            if (r.Type == X64Relocation.None) continue;
-            int width = Width(image, r);
-            if (!image.Holds(r.Offset, (ulong)width))
+            RelocationRule rule = image.Architecture.RuleOf(r.Type);
+            if (rule.Kind == RelocationKind.None) continue;
+            // What needs a slot can only be in an object, and there it has become a reference to the slot.
+            if (rule.Kind is RelocationKind.Unsupported or RelocationKind.Copy || rule.Slot is not (RelocationSlot.None or RelocationSlot.Plt))
+                throw Unsupported(image, r, rule);
+            if (!image.Holds(r.Offset, (ulong)rule.Width))
             {
                 throw new PatchException(PatchErrorId.PatchFileInvalid,
-                    $"{image.Name}: {Describe(r)} lies outside the patch's segments.");
+                    $"{image.Name}: {Describe(image, r)} lies outside the patch's segments.");
             }
-            ulong place = address + r.Offset;
-            Span<byte> where = content.AsSpan((int)r.Offset, width);
-            if (r.Type == X64Relocation.Irelative)
+            if (rule.Kind == RelocationKind.Indirect)
             {
                 indirect.Add((r.Offset, address - image.FirstAddress + (ulong)r.Addend));
                 continue;
             }
-            ulong value = Value(image, r, place, address, lookup, indirect, out bool isSigned);
-            Store(image, r, where, value, isSigned);
+            ulong value = Value(image, r, rule, address, lookup, indirect);
+            Store(image, r, rule, content.AsSpan((int)r.Offset, rule.Width), value);
         }
         return indirect;
     }
 
-    private static ulong Value(PatchImage image, in ImageRelocation r, ulong place, ulong address, SymbolLookup lookup,
-        List<(ulong, ulong)> indirect, out bool isSigned)
+    private static ulong Value(PatchImage image, in ImageRelocation r, in RelocationRule rule, ulong address, SymbolLookup lookup,
+        List<(ulong, ulong)> indirect)
     {
-        isSigned = false;
-        ulong addend = (ulong)r.Addend;
-        switch (r.Type)
+        ulong addend = (ulong)r.Addend, place = address + r.Offset, got = address + image.GotOffset;
+        switch (rule.Kind)
         {
-            case X64Relocation.Relative:
+            case RelocationKind.Relative:
                 return address - image.FirstAddress + addend;
-            case X64Relocation.Size32 or X64Relocation.Size64:
-                return Find(image, r, lookup).Size + addend;
-            case X64Relocation.DtpMod64:
+            case RelocationKind.GotPcRelative:
+                return got + addend - place;
+            case RelocationKind.Size:
+                return Find(image, r, rule, lookup).Size + addend;
+            case RelocationKind.TlsModule:
                 // Without a symbol it is the patch's own module, and the patch has no TLS of its own.
-                return r.Symbol is null ? throw OwnTls(image, r) : Find(image, r, lookup).ModuleId;
-            case X64Relocation.DtpOff64:
-                return Find(image, r, lookup).TlsOffset + addend;
-            case X64Relocation.TpOff64 or X64Relocation.TpOff32:
-                isSigned = true;
-                if (r.Symbol is null) throw OwnTls(image, r);
-                return Find(image, r, lookup).ThreadOffset is { } offset
-                    ? (ulong)offset + addend
-                    : throw new PatchException(PatchErrorId.RelocationUnsupported,
-                        $"{image.Name}: {Describe(r)}: the variable is in a library that was loaded later, and lies elsewhere in "
-                        + "each thread. Compile the patch with -ftls-model=global-dynamic.");
+                return r.Symbol is null ? throw OwnTls(image, r) : Find(image, r, rule, lookup).ModuleId;
+            case RelocationKind.TlsOffset:
+                return Find(image, r, rule, lookup).TlsOffset + addend;
+            case RelocationKind.ThreadOffset:
+                return ThreadOffset(image, r, rule, lookup) + addend;
+            case RelocationKind.NegatedThreadOffset:
+                return addend - ThreadOffset(image, r, rule, lookup);
         }
 
-        SymbolTarget found = Find(image, r, lookup);
+        SymbolTarget found = Find(image, r, rule, lookup);
         ulong symbol = found.Address;
         // An IFUNC is what its resolver says, which only the target can tell.
         if (found.IsResolver || r.Symbol is { IsDefined: true, IsIndirect: true })
         {
-            if (r.Type is not (X64Relocation.Abs64 or X64Relocation.GlobDat or X64Relocation.JumpSlot)) throw Unsupported(image, r);
+            bool isPointer = rule.Kind is RelocationKind.Absolute or RelocationKind.Symbol && rule.Width == image.Architecture.Word.Size;
+            if (!isPointer) throw Unsupported(image, r, rule);
             indirect.Add((r.Offset, symbol));
             return 0;
         }
-        switch (r.Type)
+        return rule.Kind switch
         {
-            case X64Relocation.GlobDat or X64Relocation.JumpSlot:
-                return symbol;
-            case X64Relocation.Abs64 or X64Relocation.Abs32 or X64Relocation.Abs16 or X64Relocation.Abs8:
-                return symbol + addend;
-            case X64Relocation.Abs32Signed:
-                isSigned = true;
-                return symbol + addend;
-            case X64Relocation.Pc64 or X64Relocation.Pc32 or X64Relocation.Plt32 or X64Relocation.Pc16 or X64Relocation.Pc8:
-                isSigned = true;
-                return symbol + addend - place;
-            default:
-                throw Unsupported(image, r);
-        }
+            RelocationKind.Symbol => symbol,
+            RelocationKind.Absolute => symbol + addend,
+            RelocationKind.PcRelative => symbol + addend - place,
+            RelocationKind.GotRelative => symbol + addend - got,
+            _ => throw Unsupported(image, r, rule),
+        };
     }
 
-    private static SymbolTarget Find(PatchImage image, in ImageRelocation r, SymbolLookup lookup)
+    private static ulong ThreadOffset(PatchImage image, in ImageRelocation r, in RelocationRule rule, SymbolLookup lookup)
+    {
+        if (r.Symbol is null) throw OwnTls(image, r);
+        return Find(image, r, rule, lookup).ThreadOffset is { } offset
+            ? (ulong)offset
+            : throw new PatchException(PatchErrorId.RelocationUnsupported,
+                $"{image.Name}: {Describe(image, r)}: the variable is in a library that was loaded later, and lies elsewhere in "
+                + "each thread. Compile the patch with -ftls-model=global-dynamic.");
+    }
+
+    private static SymbolTarget Find(PatchImage image, in ImageRelocation r, in RelocationRule rule, SymbolLookup lookup)
     {
         if (r.Symbol is null)
-            throw new PatchException(PatchErrorId.PatchFileInvalid, $"{image.Name}: {Describe(r)} has no symbol.");
+            throw new PatchException(PatchErrorId.PatchFileInvalid, $"{image.Name}: {Describe(image, r)} has no symbol.");
         if (lookup(r.Symbol) is not { } found) return default;
-        bool wantsThreadLocal = r.Type is X64Relocation.DtpMod64 or X64Relocation.DtpOff64 or X64Relocation.TpOff64 or X64Relocation.TpOff32;
-        bool isSize = r.Type is X64Relocation.Size32 or X64Relocation.Size64;
-        if (found.IsThreadLocal == wantsThreadLocal || isSize) return found;
+        if (found.IsThreadLocal == rule.IsThreadLocal || rule.Kind == RelocationKind.Size) return found;
         throw new PatchException(PatchErrorId.RelocationUnsupported, found.IsThreadLocal
-            ? $"{image.Name}: {Describe(r)}: the target's variable is thread-local. Declare it in the patch with __thread."
-            : $"{image.Name}: {Describe(r)}: the target's variable is not thread-local. Declare it in the patch without __thread.");
+            ? $"{image.Name}: {Describe(image, r)}: the target's variable is thread-local. Declare it in the patch with __thread."
+            : $"{image.Name}: {Describe(image, r)}: the target's variable is not thread-local. Declare it in the patch without __thread.");
     }
 
-    private static int Width(PatchImage image, in ImageRelocation r) => r.Type switch
-    {
-        X64Relocation.Abs8 or X64Relocation.Pc8 => 1,
-        X64Relocation.Abs16 or X64Relocation.Pc16 => 2,
-        X64Relocation.Pc32 or X64Relocation.Plt32 or X64Relocation.Abs32 or X64Relocation.Abs32Signed
-            or X64Relocation.Size32 or X64Relocation.TpOff32 => 4,
-        X64Relocation.Relative or X64Relocation.Abs64 or X64Relocation.GlobDat or X64Relocation.JumpSlot
-            or X64Relocation.DtpMod64 or X64Relocation.DtpOff64 or X64Relocation.TpOff64 or X64Relocation.Pc64
-            or X64Relocation.Size64 or X64Relocation.Irelative => 8,
-        _ => throw Unsupported(image, r),
-    };
-
-    private static void Store(PatchImage image, in ImageRelocation r, Span<byte> where, ulong value, bool isSigned)
+    private static void Store(PatchImage image, in ImageRelocation r, in RelocationRule rule, Span<byte> where, ulong value)
     {
         int bits = where.Length * 8;
         long signed = (long)value;
-        bool fits = bits == 64 || (isSigned ? signed >= -(1L << (bits - 1)) && signed < 1L << (bits - 1) : value >> bits == 0);
+        // A whole word is modulo its size.
+        bool fits = where.Length == image.Architecture.Word.Size
+            || (rule.IsSigned ? signed >= -(1L << (bits - 1)) && signed < 1L << (bits - 1) : value >> bits == 0);
         if (!fits)
         {
             throw new PatchException(PatchErrorId.RelocationUnsupported,
-                $"{image.Name}: {Describe(r)} does not fit {bits} bits: what it refers to is too far from the patch. "
+                $"{image.Name}: {Describe(image, r)} does not fit {bits} bits: what it refers to is too far from the patch. "
                 + "Compile the patch with -fPIC.");
         }
         Span<byte> bytes = stackalloc byte[8];
@@ -153,15 +143,15 @@ internal static class Relocator
         bytes[..where.Length].CopyTo(where);
     }
 
-    private static PatchException Unsupported(PatchImage image, in ImageRelocation r) => new(PatchErrorId.RelocationUnsupported,
-        r.Type == X64Relocation.Copy
-            ? $"{image.Name}: {Describe(r)}: a copy relocation belongs in a program, not in a patch. Compile the patch with -shared -fPIC."
-            : $"{image.Name}: {Describe(r)} is a relocation that Pannus does not know how to do.");
+    private static PatchException Unsupported(PatchImage image, in ImageRelocation r, in RelocationRule rule) => new(
+        PatchErrorId.RelocationUnsupported, rule.Kind == RelocationKind.Copy
+            ? $"{image.Name}: {Describe(image, r)}: a copy relocation belongs in a program, not in a patch. Compile the patch with -shared -fPIC."
+            : $"{image.Name}: {Describe(image, r)} is a relocation that Pannus does not know how to do.");
 
     private static PatchException OwnTls(PatchImage image, in ImageRelocation r) => new(PatchErrorId.RelocationUnsupported,
-        $"{image.Name}: {Describe(r)}: the patch has thread-local variables of its own, for which running threads have no "
+        $"{image.Name}: {Describe(image, r)}: the patch has thread-local variables of its own, for which running threads have no "
         + "room. Use ordinary variables, or those of the target.");
 
-    private static string Describe(in ImageRelocation r) =>
-        $"{X64Relocation.Name(r.Type)} at 0x{r.Offset:x}{(r.Symbol is { Name.Length: > 0 } s ? $" ({s.Name})" : "")}";
+    private static string Describe(PatchImage image, in ImageRelocation r) =>
+        $"{image.Architecture.RelocationName(r.Type)} at 0x{r.Offset:x}{(r.Symbol is { Name.Length: > 0 } s ? $" ({s.Name})" : "")}";
 }

@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Pannus.Architectures;
 using Pannus.Controller;
 using Pannus.Interop;
 using Pannus.Target;
@@ -27,13 +27,12 @@ internal sealed record RemoteResult(TimeSpan Pause, IReadOnlyList<long>? Results
 internal sealed class RemoteCall
 {
     private static readonly TimeSpan s_stopTimeout = TimeSpan.FromMilliseconds(250), s_runTimeout = TimeSpan.FromSeconds(2);
-    private static bool s_isRehearsed;
 
     private readonly TargetProcess _target;
     private readonly RemoteProgram _program;
     private readonly RemoteStack _stack;
     private readonly HijackedThread _thread = new();
-    private readonly byte[] _cave = new byte[RemoteStub.Code.Length];
+    private readonly byte[] _cave;
     private readonly byte[] _results;
     private readonly ulong _caveAt;
 
@@ -41,9 +40,10 @@ internal sealed class RemoteCall
     {
         _target = target;
         _program = program;
+        _cave = new byte[program.Abi.Stub.Length];
         _stack = new RemoteStack(program);
-        _results = new byte[(program.Steps.Count + 1) * RemoteStub.RecordSize];
-        _caveAt = CodeCave.Find(target, RemoteStub.Code.Length);
+        _results = new byte[(program.Steps.Count + 1) * program.Abi.RecordSize];
+        _caveAt = CodeCave.Find(target, _cave.Length);
     }
 
     private ulong CaveEnd => _caveAt + (ulong)_cave.Length;
@@ -59,8 +59,8 @@ internal sealed class RemoteCall
         TracerThread.Run("pannus-loader", () =>
         {
             var call = new RemoteCall(target, program);
-            if (!s_isRehearsed) call.Rehearse();
-            s_isRehearsed = true;
+            if (!program.Abi.IsRehearsed) call.Rehearse();
+            program.Abi.IsRehearsed = true;
             result = call.FindThreadAndRun(timeout, cancellation);
         });
         return result!;
@@ -74,7 +74,7 @@ internal sealed class RemoteCall
         long start = Stopwatch.GetTimestamp();
         do
         {
-            foreach (int tid in HijackCandidates.Of(_target.Id))
+            foreach (int tid in HijackCandidates.Of(_target))
             {
                 if (Stopwatch.GetElapsedTime(start) > timeout) break;
                 if (cancellation.IsCancellationRequested)
@@ -110,21 +110,18 @@ internal sealed class RemoteCall
     private bool TryRun(ProcessMemory memory)
     {
         ref readonly X64Registers r = ref _thread.Registers;
-        if (r.Cs == X64Registers.User32Cs)
-        {
-            throw new PatchException(PatchErrorId.ArchitectureMismatch,
-                $"{_target.DisplayName} runs 32-bit code, which Pannus cannot patch yet.");
-        }
+        // A program of one word size may run code of the other for a while.
+        if (!_program.Abi.CanRun(r)) return false;
         _stack.Place(_thread);
         if (!IsOwnStack(r, _stack.Lowest)) return false;
-        if (memory.Write(_stack.ListAt, _stack.Bytes) != _stack.Bytes.Length || memory.Write(_caveAt, RemoteStub.Code) != _cave.Length)
+        if (memory.Write(_stack.ListAt, _stack.Bytes) != _stack.Bytes.Length || memory.Write(_caveAt, _program.Abi.Stub) != _cave.Length)
         {
             throw new PatchException(PatchErrorId.MemoryInaccessible,
                 $"The memory of {_target.DisplayName} cannot be written through /proc/{_target.ViewId}/mem. The kernel may restrict it "
                 + "(proc_mem.force_override).");
         }
 
-        _thread.Start(StubRegisters(r));
+        _thread.Start(_program.Abi.StubRegisters(r, _caveAt, _stack.ListAt, _stack.FrameAt));
         WaitForLastStep(memory, s_runTimeout);
         _ = memory.Read(_stack.ListAt, _results);
         bool isBack = _thread.TakeBack(_caveAt, CaveEnd, s_runTimeout);
@@ -135,21 +132,16 @@ internal sealed class RemoteCall
             + "and returns to its work by itself.");
     }
 
-    private X64Registers StubRegisters(in X64Registers r) => r with
-    {
-        Rip = _caveAt, Rsp = _stack.ListAt, Rbx = _stack.ListAt, Rbp = _stack.FrameAt, R12 = ulong.MaxValue, R13 = 0,
-        Rax = 0, OrigRax = ulong.MaxValue, Eflags = r.Eflags & ~X64Registers.TrapAndDirectionFlags,
-    };
-
     // The thread is in the last step when the step before it has a result.
     private void WaitForLastStep(ProcessMemory memory, TimeSpan timeout)
     {
         long start = Stopwatch.GetTimestamp();
-        Span<byte> word = stackalloc byte[8];
+        RemoteAbi abi = _program.Abi;
+        Span<byte> word = stackalloc byte[abi.Word.Size];
         for (int round = 0; ; round++)
         {
-            if (memory.Read(_stack.CaughtAt - RemoteStub.RecordSize, word) != word.Length) return;
-            if (BinaryPrimitives.ReadUInt64LittleEndian(word) != RemoteStub.NotYetRun) return;
+            if (memory.Read(_stack.CaughtAt - (ulong)abi.RecordSize, word) != word.Length) return;
+            if (abi.Word.Read(word) != abi.NotYetRun) return;
             if (Stopwatch.GetElapsedTime(start) > timeout) return;
             _thread.KeepRunning(round);
             Backoff.Spin(round);
@@ -159,10 +151,10 @@ internal sealed class RemoteCall
     // The list lies on the thread's stack, and was whole if the thread still slept in the last step when it was read.
     private long[]? ParseResults()
     {
-        ulong Result(int i) =>
-            BinaryPrimitives.ReadUInt64LittleEndian(_results.AsSpan(i * RemoteStub.RecordSize + RemoteStub.ResultOffset));
+        RemoteAbi abi = _program.Abi;
+        ulong Result(int i) => abi.Word.Read(_results.AsSpan(i * abi.RecordSize + abi.ResultOffset));
         int count = _program.Steps.Count;
-        return Result(count) == RemoteStub.NotYetRun ? [.. Enumerable.Range(0, count).Select(i => (long)Result(i))] : null;
+        return Result(count) == abi.NotYetRun ? [.. Enumerable.Range(0, count).Select(i => abi.ToResult(Result(i)))] : null;
     }
 
     // Bytes under the stack pointer are free only on a stack that nobody else keeps data on: the main thread's, or one
@@ -172,7 +164,8 @@ internal sealed class RemoteCall
         if (_target.Map.Find(registers.Rsp) is not { } region) return false;
         if ((region.Access & (MemoryAccess.Write | MemoryAccess.Shared)) != MemoryAccess.Write) return false;
         if (lowest < region.Start || lowest > registers.Rsp) return false;
-        return region.Path == "[stack]" || (region.Contains(registers.FsBase) && registers.FsBase > registers.Rsp);
+        ulong own = _program.Abi.ThreadPointer(registers);
+        return region.Path == "[stack]" || (region.Contains(own) && own > registers.Rsp);
     }
 
     // Runs every path of the stop once, on memory of our own and a thread that can't exist, so that none runs first in earnest.
@@ -191,7 +184,7 @@ internal sealed class RemoteCall
             _stack.Place(_thread);
             _ = own.Write(_stack.ListAt, _stack.Bytes) + own.Read(_stack.ListAt, _results);
             _ = IsOwnStack(registers, _stack.Lowest);
-            _thread.Start(StubRegisters(registers));
+            _thread.Start(_program.Abi.StubRegisters(registers, _caveAt, _stack.ListAt, _stack.FrameAt));
             WaitForLastStep(own, TimeSpan.Zero);
             _ = _target.IsAlive;
             _ = _target.Memory.Read(_caveAt, _cave);

@@ -8,7 +8,7 @@ internal static class RemoteMapping
 {
     public static TimeSpan Map(TargetProcess target, MapRequest request, TimeSpan timeout, CancellationToken cancellation)
     {
-        RemoteProgram program = RemoteProgram.Map(request);
+        RemoteProgram program = RemoteProgram.Map(target.Architecture.Remote, request);
         RemoteResult result = RemoteCall.Run(target, program, timeout, cancellation);
         target.Refresh();
         List<MapSegment> mapped = [.. request.Segments.Where(s => IsMapped(target, request, s))];
@@ -29,7 +29,7 @@ internal static class RemoteMapping
     public static TimeSpan Unmap(TargetProcess target, MapRequest request, TimeSpan timeout)
     {
         // Without cancellation: whoever takes back is not to be stopped half way.
-        RemoteResult result = RemoteCall.Run(target, RemoteProgram.Unmap(request), timeout, CancellationToken.None);
+        RemoteResult result = RemoteCall.Run(target, RemoteProgram.Unmap(target.Architecture.Remote, request), timeout, CancellationToken.None);
         target.Refresh();
         return result.Pause;
     }

@@ -25,7 +25,7 @@ internal sealed class RemoteStack(RemoteProgram program)
     public ulong Lowest => ListAt - CallStack;
 
     /// <summary>Address of the result of the last step, in which the thread waits to be caught, and of the one before.</summary>
-    public ulong CaughtAt => ListAt + (ulong)(program.Steps.Count * RemoteStub.RecordSize + RemoteStub.ResultOffset);
+    public ulong CaughtAt => ListAt + (ulong)(program.Steps.Count * program.Abi.RecordSize + program.Abi.ResultOffset);
 
     /// <summary>The bytes to write at <see cref="ListAt"/>.</summary>
     public ReadOnlySpan<byte> Bytes => _buffer.AsSpan(0, _length);
@@ -34,13 +34,13 @@ internal sealed class RemoteStack(RemoteProgram program)
     public void Place(HijackedThread thread)
     {
         ref readonly X64Registers r = ref thread.Registers;
-        int frameSize = SignalFrame.Size(thread.Vectors.Length);
+        int frameSize = program.Abi.FrameSize(thread.Vectors.Length);
         FrameAt = (r.Rsp - RedZone - (ulong)frameSize) & ~(ulong)(Alignment - 1);
         ListAt = (FrameAt - (ulong)_list.Length) & ~(ulong)(Alignment - 1);
         int frameOffset = (int)(FrameAt - ListAt);
         _length = frameOffset + frameSize;
         _list.CopyTo(_buffer, 0);
         program.Locate(_buffer, ListAt);
-        SignalFrame.Build(_buffer.AsSpan(frameOffset, frameSize), FrameAt, thread.ForSignalReturn, thread.SignalMask, thread.Vectors);
+        program.Abi.BuildFrame(_buffer.AsSpan(frameOffset, frameSize), FrameAt, thread.ForSignalReturn, thread.SignalMask, thread.Vectors);
     }
 }

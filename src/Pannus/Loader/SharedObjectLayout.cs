@@ -1,3 +1,4 @@
+using Pannus.Architectures;
 using Pannus.Elf;
 using Pannus.Target;
 
@@ -32,6 +33,7 @@ internal static class SharedObjectLayout
         return new PatchImage
         {
             Name = patch.Path,
+            Architecture = patch.Architecture,
             Content = content,
             Segments = Segments(elf, loads, first),
             Relocations = [.. Relocations(patch, symbols, first, content)],
@@ -86,14 +88,16 @@ internal static class SharedObjectLayout
 
     private static IEnumerable<ImageRelocation> Relocations(PatchFile patch, ImageSymbol?[] symbols, ulong first, byte[] content)
     {
+        MachineWord word = patch.Image.Word;
+        ulong size = (ulong)word.Size;
         foreach (ElfRelocation r in patch.Image.Relocations)
         {
             if (r.SymbolIndex >= (uint)symbols.Length)
                 throw PatchImageReader.Invalid(patch, $"a relocation at 0x{r.Offset:x} names symbol {r.SymbolIndex} of {symbols.Length}");
             // REL and RELR keep the addend in the place itself.
             ulong offset = r.Offset - first;
-            long addend = r.Addend ?? (offset + 8 <= (ulong)content.Length && offset + 8 > offset
-                ? BitConverter.ToInt64(content, (int)offset) : 0);
+            long addend = r.Addend ?? (offset + size <= (ulong)content.Length && offset + size > offset
+                ? (long)word.Read(content.AsSpan((int)offset)) : 0);
             yield return new ImageRelocation(offset, r.Type, r.SymbolIndex == 0 ? null : symbols[r.SymbolIndex], addend);
         }
     }

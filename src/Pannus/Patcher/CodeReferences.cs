@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Iced.Intel;
+using Pannus.Architectures;
 using Pannus.Resolver;
 using Pannus.Target;
 
@@ -61,7 +62,8 @@ internal sealed class CodeReferences(TargetProcess target)
         {
             byte[] table = new byte[Math.Min(section.Size, 1 << 24)];
             int read = target.Memory.Read(module.LoadBias + section.Address, table);
-            for (int at = 0; at + 8 <= read; at += 8) entries.Add(BinaryPrimitives.ReadUInt64LittleEndian(table.AsSpan(at)));
+            MachineWord word = target.Architecture.Word;
+            for (int at = 0; at + word.Size <= read; at += word.Size) entries.Add(word.Read(table.AsSpan(at)));
         }
         return _patchable[module] = [.. entries];
     }
@@ -73,7 +75,7 @@ internal sealed class CodeReferences(TargetProcess target)
 
     private IEnumerable<Instruction> Decode(NearSymbol symbol) =>
         FunctionCode.FileBytes(target, new AddressRange(symbol.Start, symbol.Size)) is { } bytes
-            ? FunctionCode.Decode(bytes, symbol.Start, symbol.Start) : [];
+            ? FunctionCode.Decode(target.Architecture.Bitness, bytes, symbol.Start, symbol.Start) : [];
 
     private CodeReference? FindFar(TargetModule module, AddressRange range)
     {
@@ -109,9 +111,10 @@ internal sealed class CodeReferences(TargetProcess target)
         return all;
     }
 
-    // call, jmp, jcc, and lea of an address that may be called later: all end in the displacement.
+    // call, jmp, jcc, and lea of an address that may be called later (which IA-32 has not): all end in the displacement.
     private void Scan(AddressRange range, Action<ulong, ulong> found)
     {
+        MachineWord word = target.Architecture.Word;
         byte[] buffer = new byte[Chunk + LongestBranch];
         for (ulong at = range.Start; at < range.End; at += Chunk)
         {
@@ -123,13 +126,13 @@ internal sealed class CodeReferences(TargetProcess target)
                 {
                     0xe8 or 0xe9 => 1,
                     0x0f when i + 1 < bytes.Length && (bytes[i + 1] & 0xf0) == 0x80 => 2,
-                    0x8d when i + 1 < bytes.Length && (bytes[i + 1] & 0xc7) == 0x05 => 2,
+                    0x8d when word.Size == 8 && i + 1 < bytes.Length && (bytes[i + 1] & 0xc7) == 0x05 => 2,
                     _ => 0,
                 };
                 if (opcode == 0 || i + opcode + 4 > bytes.Length) continue;
                 long displacement = BinaryPrimitives.ReadInt32LittleEndian(bytes[(i + opcode)..]);
                 ulong source = at + (ulong)i;
-                found(source, source + (ulong)opcode + 4 + (ulong)displacement);
+                found(source, word.Wrap(source + (ulong)opcode + 4 + (ulong)displacement));
             }
         }
     }

@@ -11,23 +11,25 @@ namespace Pannus.Patcher;
 /// </summary>
 internal sealed class FunctionCode
 {
-    private const int LargestFunction = 1 << 20, LongestInstruction = 15, Endbr64Length = 4;
+    private const int LargestFunction = 1 << 20, LongestInstruction = 15, EndbrLength = 4;
     private const byte NearJump = 0xe9, ShortJump = 0xeb;
 
     private readonly byte[] _bytes;
+    private readonly int _bitness;
 
-    private FunctionCode(ResolvedSymbol function, byte[] bytes)
+    private FunctionCode(int bitness, ResolvedSymbol function, byte[] bytes)
     {
+        _bitness = bitness;
         Function = function;
         _bytes = bytes;
         Instruction first = Decode(function.Address).FirstOrDefault();
-        // An endbr64 stays: indirect calls may insist on it.
-        Place = first.Code == Code.Endbr64 ? first.NextIP : function.Address;
+        // An endbr64 or endbr32 stays: indirect calls may insist on it.
+        Place = first.Code is Code.Endbr64 or Code.Endbr32 ? first.NextIP : function.Address;
     }
 
     public ResolvedSymbol Function { get; }
 
-    /// <summary>Where a jump goes: the function's first byte, or the one behind its <c>endbr64</c>.</summary>
+    /// <summary>Where a jump goes: the function's first byte, or the one behind its <c>endbr64</c> or <c>endbr32</c>.</summary>
     public ulong Place { get; }
 
     /// <summary>Whether <see cref="Place"/> holds a jump that is not the function's own.</summary>
@@ -45,35 +47,36 @@ internal sealed class FunctionCode
     /// </summary>
     public static FunctionCode Read(TargetProcess target, ResolvedSymbol function)
     {
-        const int entry = Endbr64Length + FunctionEntry.JumpLength;
+        const int entry = EndbrLength + FunctionEntry.JumpLength;
+        int bitness = target.Architecture.Bitness;
         byte[] bytes = new byte[Math.Clamp((long)function.Size, entry + LongestInstruction, LargestFunction)];
         bytes = bytes[..target.Memory.Read(function.Address, bytes)];
         byte[] file = new byte[bytes.Length];
         if (ModuleAt(target, function.Address) is not { Image.IsFromMemory: false } module
             || !module.Image.TryReadVirtual(function.Address - module.LoadBias, file))
         {
-            return new FunctionCode(function, bytes);
+            return new FunctionCode(bitness, function, bytes);
         }
-        int place = (int)(new FunctionCode(function, file).Place - function.Address);
+        int place = (int)(new FunctionCode(bitness, function, file).Place - function.Address);
         int length = Math.Min(FunctionEntry.JumpLength, bytes.Length - place);
         Span<byte> now = bytes.AsSpan(place, length), first = file.AsSpan(place, length);
         bool isChanged = !now.SequenceEqual(first), isPatched = isChanged && now[0] is NearJump or ShortJump;
         if (isPatched) first.CopyTo(now);
         else if (isChanged && module.Image.DynamicValue(DynamicTag.TextRel) is null) throw Changed(function, module, place, now, first);
-        return new FunctionCode(function, bytes) { IsPatched = isPatched, IsOwn = true };
+        return new FunctionCode(bitness, function, bytes) { IsPatched = isPatched, IsOwn = true };
     }
 
     /// <summary>The instructions from an address on, to the end of what was read; the last may be invalid.</summary>
-    public IEnumerable<Instruction> Decode(ulong from) => Decode(_bytes, Function.Address, from);
+    public IEnumerable<Instruction> Decode(ulong from) => Decode(_bitness, _bytes, Function.Address, from);
 
     /// <summary>The instructions of the function; as far as the bytes after its entry when its size is not known.</summary>
     public IEnumerable<Instruction> DecodeBody() => Decode(Function.Address).TakeWhile(i => Function.Size == 0 || i.IP < End);
 
     /// <summary>Decodes bytes that lie at an address, up to and including the first that is no instruction.</summary>
-    public static IEnumerable<Instruction> Decode(byte[] bytes, ulong address, ulong from)
+    public static IEnumerable<Instruction> Decode(int bitness, byte[] bytes, ulong address, ulong from)
     {
         var reader = new ByteArrayCodeReader(bytes) { Position = (int)(from - address) };
-        var decoder = Decoder.Create(64, reader, from);
+        var decoder = Decoder.Create(bitness, reader, from);
         while (reader.CanReadByte)
         {
             Instruction instruction = decoder.Decode();

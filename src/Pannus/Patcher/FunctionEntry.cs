@@ -3,7 +3,7 @@ using Iced.Intel;
 namespace Pannus.Patcher;
 
 /// <summary>
-/// What is overwritten at the entry of a function. The rules: an <c>endbr64</c> stays; the bytes are the function's own, or
+/// What is overwritten at the entry of a function. The rules: an <c>endbr64</c> (<c>endbr32</c>) stays; the bytes are the function's own, or
 /// padding behind it that belongs to nobody; and nothing branches into them past the first.
 /// </summary>
 internal sealed record FunctionEntry

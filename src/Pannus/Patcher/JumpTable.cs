@@ -1,12 +1,14 @@
 using System.Buffers.Binary;
 using Iced.Intel;
+using Pannus.Architectures;
+using Pannus.Elf;
 using Pannus.Target;
 
 namespace Pannus.Patcher;
 
 /// <summary>
 /// The jump tables of a function, as compilers make them for a <c>switch</c>: addresses, or distances of 32 bits from the
-/// table, read as long as they lead into the function.
+/// table or the GOT, read as long as they lead into the function.
 /// </summary>
 internal static class JumpTable
 {
@@ -17,29 +19,43 @@ internal static class JumpTable
     {
         if (function.Function.Size == 0 || !function.DecodeBody().Any(i => i.FlowControl == FlowControl.IndirectBranch)) return null;
         foreach (Instruction i in function.DecodeBody())
-        {
-            // lea table(%rip), %reg; jmp *table(,%reg,8), and mov table(,%reg,8), %reg of code that does not move.
-            bool isDistances = i.Mnemonic == Mnemonic.Lea && i.IsIPRelativeMemoryOperand;
-            bool isAddresses = !isDistances && i.MemoryIndexScale == 8 && i.MemoryBase == Register.None && i.MemoryIndex != Register.None;
-            ulong table = isDistances ? i.IPRelativeMemoryAddress : isAddresses ? i.MemoryDisplacement64 : 0;
-            if (table != 0 && Find(target, function, table, isDistances, range) is { } entry) return entry;
-        }
+            if (TableOf(target, function, i) is { } table && Find(target, function, table, range) is { } entry) return entry;
         return null;
     }
 
-    private static CodeReference? Find(TargetProcess target, FunctionCode function, ulong table, bool isDistances, AddressRange range)
+    // Where a table begins; what its entries are added to; null when they are addresses.
+    private readonly record struct Table(ulong Address, ulong? Base);
+
+    // lea table(%rip), %reg on x86-64, table@GOTOFF(%reg,%reg,4) on IA-32; and jmp *table(,%reg,8) or mov table(,%reg,8), %reg,
+    // with 4 on IA-32, of code that does not move.
+    private static Table? TableOf(TargetProcess target, FunctionCode function, in Instruction i)
     {
-        if (target.Map.Find(table) is not { } region || region.Access.HasFlag(MemoryAccess.Execute)) return null;
-        int size = isDistances ? 4 : 8;
-        byte[] entries = new byte[Math.Min((ulong)(MostEntries * size), region.End - table)];
-        int read = target.Memory.Read(table, entries);
+        MachineWord word = target.Architecture.Word;
+        if (i.Mnemonic == Mnemonic.Lea && i.IsIPRelativeMemoryOperand) return new Table(i.IPRelativeMemoryAddress, i.IPRelativeMemoryAddress);
+        if (i.MemoryIndex == Register.None || i.MemoryIndexScale != word.Size || i.MemoryDisplacement64 == 0) return null;
+        if (i.MemoryBase == Register.None) return new Table(i.MemoryDisplacement64, null);
+        if (word.Size == 8 || FunctionCode.ModuleAt(target, function.Function.Address) is not { } module
+            || module.Image.DynamicValue(DynamicTag.PltGot) is not { } got)
+        {
+            return null;
+        }
+        return new Table(word.Wrap(module.LoadBias + got + i.MemoryDisplacement64), module.LoadBias + got);
+    }
+
+    private static CodeReference? Find(TargetProcess target, FunctionCode function, Table table, AddressRange range)
+    {
+        if (target.Map.Find(table.Address) is not { } region || region.Access.HasFlag(MemoryAccess.Execute)) return null;
+        MachineWord word = target.Architecture.Word;
+        int size = table.Base is null ? word.Size : 4;
+        byte[] entries = new byte[Math.Min((ulong)(MostEntries * size), region.End - table.Address)];
+        int read = target.Memory.Read(table.Address, entries);
         for (int at = 0; at + size <= read; at += size)
         {
-            ulong destination = isDistances
-                ? table + (ulong)BinaryPrimitives.ReadInt32LittleEndian(entries.AsSpan(at))
-                : BinaryPrimitives.ReadUInt64LittleEndian(entries.AsSpan(at));
+            ulong destination = table.Base is { } from
+                ? word.Wrap(from + (ulong)BinaryPrimitives.ReadInt32LittleEndian(entries.AsSpan(at)))
+                : word.Read(entries.AsSpan(at));
             if (destination - function.Function.Address >= function.Function.Size) return null;
-            if (range.Contains(destination)) return new CodeReference(table + (ulong)at, destination);
+            if (range.Contains(destination)) return new CodeReference(table.Address + (ulong)at, destination);
         }
         return null;
     }

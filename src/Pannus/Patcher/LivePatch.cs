@@ -49,6 +49,7 @@ public static class LivePatch
     {
         ITargetBackend backend = Backends.Select(request.Options.Backend);
         TargetAccess.CheckCanPatch(target);
+        request.Patch.CheckIsFor(target);
         PatchCommandSet commands = request.Commands;
         string buildId = target.Executable.BuildId;
         if (commands.BuildId.Length > 0 && commands.BuildId != buildId)
@@ -151,7 +152,8 @@ public static class LivePatch
             PatchCommand c = commands.Commands[i];
             ulong destination = c.Kind == PatchCommandKind.Variable ? 0 : placement.Find(c.Source)
                 ?? throw new PatchException(PatchErrorId.CommandInvalid, $"{c.File}:{c.Line}: {c.Source} is thread-local, not an address.");
-            if (c.Kind == PatchCommandKind.Jump && islands is not null && !IsNear(symbols[i].Address, destination))
+            if (c.Kind == PatchCommandKind.Jump && islands is not null && !target.Architecture.ReachesAll
+                && !IsNear(symbols[i].Address, destination))
                 destination = islands.Reach(ModuleOf(target, symbols[i]), destination);
             writes.AddRange(c.Kind switch
             {

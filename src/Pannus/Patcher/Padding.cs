@@ -44,7 +44,7 @@ internal sealed class Padding(
             foreach (ulong entry in references.PatchableEntries(start))
                 if (entry >= start && entry < end && end != code.Function.Address) end = entry;
             if (end < start + Jump || FunctionCode.FileBytes(target, new AddressRange(start, end - start)) is not { } bytes) continue;
-            Instruction[] padding = [.. FunctionCode.Decode(bytes, start, start)
+            Instruction[] padding = [.. FunctionCode.Decode(target.Architecture.Bitness, bytes, start, start)
                 .TakeWhile(i => FunctionCode.IsPadding(i) && i.NextIP <= end)];
             if (padding.Length == 0 || (padding[0].Mnemonic != Mnemonic.Int3 && GoesOnBehind(symbol))) continue;
             yield return new AddressRange(start, padding[^1].NextIP - start);
@@ -70,5 +70,5 @@ internal sealed class Padding(
     // A function of which the last instruction falls through, or may return, as a call does.
     private bool GoesOnBehind(NearSymbol symbol) =>
         FunctionCode.FileBytes(target, new AddressRange(symbol.Start, symbol.Size)) is not { } bytes
-        || !FunctionCode.EndsFlow(FunctionCode.Decode(bytes, symbol.Start, symbol.Start).LastOrDefault(i => !FunctionCode.IsPadding(i)));
+        || !FunctionCode.EndsFlow(FunctionCode.Decode(target.Architecture.Bitness, bytes, symbol.Start, symbol.Start).LastOrDefault(i => !FunctionCode.IsPadding(i)));
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Pannus.Architectures;
 using Pannus.Resolver;
 using Pannus.Target;
 
@@ -7,8 +8,6 @@ namespace Pannus.Patcher;
 /// <summary>Decides writes: where, what is there, what will be there, and whether that may be. Touches nothing.</summary>
 public sealed class WritePlanner(TargetProcess target)
 {
-    private const int PointerSize = 8;
-
     private readonly EntryPlanner _entries = new(target);
 
     /// <summary>
@@ -22,7 +21,7 @@ public sealed class WritePlanner(TargetProcess target)
     {
         FunctionEntry entry = Entry(function);
         long displacement = (long)(destination - (entry.JumpAddress + FunctionEntry.JumpLength));
-        if (displacement != (int)displacement)
+        if (displacement != (int)displacement && !target.Architecture.ReachesAll)
         {
             throw new PatchException(PatchErrorId.NoAddressSpace,
                 $"{function.Name} at 0x{function.Address:x} cannot jump to {destinationName} at 0x{destination:x}: it is more than "
@@ -75,14 +74,13 @@ public sealed class WritePlanner(TargetProcess target)
     {
         CheckIsOf(pointer);
         if (pointer.Type is not (SymbolType.Object or SymbolType.None)) throw NotA(pointer, "a pointer variable", "P");
-        if (pointer.Size is > 0 and < PointerSize || pointer.Size % PointerSize != 0)
+        MachineWord word = target.Architecture.Word;
+        if ((pointer.Size > 0 && pointer.Size < (ulong)word.Size) || pointer.Size % (ulong)word.Size != 0)
         {
             throw new PatchException(PatchErrorId.SymbolSizeMismatch,
-                $"{pointer.Name} has {pointer.Size} bytes and a pointer has {PointerSize}. Use V for data.");
+                $"{pointer.Name} has {pointer.Size} bytes and a pointer has {word.Size}. Use V for data.");
         }
-        byte[] data = new byte[PointerSize];
-        BinaryPrimitives.WriteUInt64LittleEndian(data, destination);
-        return Plan(PlannedWriteKind.Pointer, pointer, destinationName, pointer.Address, data);
+        return Plan(PlannedWriteKind.Pointer, pointer, destinationName, pointer.Address, word.Bytes(destination));
     }
 
     /// <summary>Bytes at an address.</summary>

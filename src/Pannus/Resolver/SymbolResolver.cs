@@ -1,3 +1,4 @@
+using Pannus.Architectures;
 using Pannus.Elf;
 using Pannus.Target;
 
@@ -110,24 +111,33 @@ public sealed class SymbolResolver
     {
         TargetModule? home = _target.Modules.FirstOrDefault(m => function.Address >= m.Start && function.Address < m.End);
         if (home is null) return null;
-        Span<byte> slot = stackalloc byte[8];
+        TargetArchitecture architecture = _target.Architecture;
         foreach (TargetModule module in _target.Modules)
         {
             ElfSymbolTable symbols = module.Image.DynamicSymbols;
             foreach (ElfRelocation r in module.Image.Relocations)
             {
-                bool isBinding = r.Type is X64Relocation.JumpSlot or X64Relocation.GlobDat
-                    ? r.SymbolIndex < symbols.Count && symbols[(int)r.SymbolIndex].Name == function.Name
-                    : r.Type == X64Relocation.Irelative && module.LoadBias + (ulong)(r.Addend ?? 0) == function.Address;
-                if (!isBinding) continue;
+                bool isBinding = architecture.RuleOf(r.Type).Kind switch
+                {
+                    RelocationKind.Symbol => r.SymbolIndex < symbols.Count && symbols[(int)r.SymbolIndex].Name == function.Name,
+                    RelocationKind.Indirect => module.LoadBias + AddendOf(r, module) == function.Address,
+                    _ => false,
+                };
+                if (!isBinding || architecture.Word.TryRead(_target.Memory, module.LoadBias + r.Offset) is not { } address) continue;
                 // A slot that is not bound yet leads into the PLT of the module that it is in.
-                if (_target.Memory.Read(module.LoadBias + r.Offset, slot) != 8) continue;
-                ulong address = BitConverter.ToUInt64(slot);
-                bool isPlt = home == module && r.Type == X64Relocation.JumpSlot;
+                bool isPlt = home == module && r.Type == architecture.JumpSlot;
                 if (address >= home.Start && address < home.End && address != function.Address && !isPlt) return address;
             }
         }
         return null;
+    }
+
+    // REL keeps the addend in the place itself: as the file has it, as the dynamic linker has overwritten that in memory.
+    private static ulong AddendOf(in ElfRelocation r, TargetModule module)
+    {
+        if (r.Addend is { } addend) return (ulong)addend;
+        Span<byte> place = stackalloc byte[module.Image.Word.Size];
+        return module.Image.TryReadVirtual(r.Offset, place) ? module.Image.Word.Read(place) : 0;
     }
 
     /// <summary>

@@ -1,10 +1,11 @@
 using System.Buffers.Binary;
+using Pannus.Architectures;
 using Pannus.Elf;
 using Pannus.Target;
 
 namespace Pannus.Resolver;
 
-/// <summary>Where a module's thread-local variables lie (psABI x86-64, "TLS"; Drepper, "ELF Handling for TLS", variant II).</summary>
+/// <summary>Where a module's thread-local variables lie (psABI x86-64 and i386, "TLS"; Drepper, "ELF Handling for TLS", variant II).</summary>
 internal static class TlsLayout
 {
     /// <summary>Of one module.</summary>
@@ -46,8 +47,8 @@ internal static class TlsLayout
                     Span<byte> words = stackalloc byte[12];
                     if (target.Memory.Read(module.LoadBias + s.Value, words) != 12) return null;
                     uint bits = BinaryPrimitives.ReadUInt32LittleEndian(words), offset = BinaryPrimitives.ReadUInt32LittleEndian(words[8..]);
-                    Span<byte> value = stackalloc byte[8];
-                    return bits == 64 && target.Memory.Read(structure + offset, value) == 8 ? BinaryPrimitives.ReadUInt64LittleEndian(value) : null;
+                    MachineWord word = module.Image.Word;
+                    return bits == word.Size * 8 ? word.TryRead(target.Memory, structure + offset) : null;
                 }
             }
         }

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using Pannus.Architectures;
 using Pannus.Elf;
 
 namespace Pannus.Target;
@@ -10,7 +10,7 @@ namespace Pannus.Target;
 internal static class LinkMap
 {
     private const int MostModules = 4096;
-    private const long DtDebug = 21;
+    private const ulong DtDebug = 21;
 
     /// <summary>Sorts modules by that list; those that it does not have follow by address.</summary>
     public static IEnumerable<TargetModule> Order(TargetProcess target, TargetModule executable, IReadOnlyList<TargetModule> modules)
@@ -40,13 +40,15 @@ internal static class LinkMap
     {
         List<(ulong, ulong)> entries = [];
         if (DebugAddress(target, executable) is not { } debug) return entries;
+        MachineWord word = executable.Image.Word;
+        ulong size = (ulong)word.Size;
         // struct r_debug: int r_version, then struct link_map *r_map.
-        ulong at = Word(target, debug + 8);
+        ulong at = word.TryRead(target.Memory, debug + size) ?? 0;
         while (at != 0 && entries.Count < MostModules)
         {
             // struct link_map: l_addr, l_name, l_ld, l_next, l_prev.
-            entries.Add((at, Word(target, at + 16)));
-            at = Word(target, at + 24);
+            entries.Add((at, word.TryRead(target.Memory, at + 2 * size) ?? 0));
+            at = word.TryRead(target.Memory, at + 3 * size) ?? 0;
         }
         return entries;
     }
@@ -55,18 +57,13 @@ internal static class LinkMap
     private static ulong? DebugAddress(TargetProcess target, TargetModule executable)
     {
         if (DynamicAddress(executable) is not { } dynamic) return null;
-        for (int i = 0; i < 256; i++)
+        MachineWord word = executable.Image.Word;
+        for (ulong at = dynamic, last = dynamic + 256 * 16; at < last; at += 2 * (ulong)word.Size)
         {
-            long tag = (long)Word(target, dynamic + (ulong)i * 16);
-            if (tag == 0) return null;
-            if (tag == DtDebug) return Word(target, dynamic + (ulong)i * 16 + 8) is not 0 and var address ? address : null;
+            ulong? tag = word.TryRead(target.Memory, at);
+            if (tag is null or 0) return null;
+            if (tag == DtDebug) return word.TryRead(target.Memory, at + (ulong)word.Size) is > 0 and var address ? address : null;
         }
         return null;
-    }
-
-    private static ulong Word(TargetProcess target, ulong address)
-    {
-        Span<byte> word = stackalloc byte[8];
-        return target.Memory.Read(address, word) == 8 ? BinaryPrimitives.ReadUInt64LittleEndian(word) : 0;
     }
 }

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using Pannus.Architectures;
 using Pannus.Elf;
 using Pannus.Loader;
 
@@ -134,12 +134,12 @@ internal static class ModuleScanner
     private static int FindExecutable(TargetProcess target, List<TargetModule> modules, string? program)
     {
         int byPath = modules.FindIndex(m => m.IsExecutable);
-        if (ProgramHeadersAddress(target) is not { } headers) return byPath;
+        if (modules.Count == 0 || ProgramHeadersAddress(target, modules[Math.Max(byPath, 0)].Image.Word) is not { } headers) return byPath;
         int byHeaders = modules.FindIndex(m => headers >= m.Start && headers < m.End);
         return byHeaders >= 0 ? byHeaders : byPath;
     }
 
-    private static ulong? ProgramHeadersAddress(TargetProcess target)
+    private static ulong? ProgramHeadersAddress(TargetProcess target, MachineWord word)
     {
         byte[] vector;
         try
@@ -151,11 +151,8 @@ internal static class ModuleScanner
             return null;
         }
         const ulong atPhdr = 3;
-        for (int at = 0; at + 16 <= vector.Length; at += 16)
-        {
-            if (BinaryPrimitives.ReadUInt64LittleEndian(vector.AsSpan(at)) == atPhdr)
-                return BinaryPrimitives.ReadUInt64LittleEndian(vector.AsSpan(at + 8));
-        }
+        for (int at = 0; at + 2 * word.Size <= vector.Length; at += 2 * word.Size)
+            if (word.Read(vector.AsSpan(at)) == atPhdr) return word.Read(vector.AsSpan(at + word.Size));
         return null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pannus.Architectures;
 using Pannus.Elf;
 using Pannus.Interop;
 
@@ -58,16 +59,17 @@ internal static class TargetAccess
     /// <summary>What about a program makes it one that Pannus cannot patch; null when nothing does.</summary>
     public static PatchException? WhyWrongArchitecture(string name, ElfImage program, ProcessStatus status)
     {
-        if (program.Machine != ElfMachine.X86_64 || program.Class != ElfClass.Elf64)
-        {
-            return new PatchException(PatchErrorId.ArchitectureMismatch,
-                $"{name} is not an x86-64 program (ELF machine {(int)program.Machine}), and Pannus cannot patch others yet.");
-        }
+        if (TargetArchitecture.Of(program) is null) return WrongArchitecture(name, program);
         return status.HasShadowStack
             ? new PatchException(PatchErrorId.ArchitectureMismatch, $"{name} runs with user shadow stacks, which do not "
                 + "let Pannus lead a thread home. Start it without them (glibc.cpu.x86_shstk=off in GLIBC_TUNABLES).")
             : null;
     }
+
+    /// <summary>The refusal for a program of another machine.</summary>
+    public static PatchException WrongArchitecture(string name, ElfImage program) => new(PatchErrorId.ArchitectureMismatch,
+        $"{name} is a program for {TargetArchitecture.Describe(program)}, and Pannus patches those for "
+        + $"{TargetArchitecture.X64.DisplayName} and {TargetArchitecture.IA32.DisplayName}.");
 
     /// <summary>Throws when it is known, without touching it, that a target can't be patched by this user.</summary>
     public static void CheckCanPatch(TargetProcess target)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pannus.Architectures;
 using Pannus.Controller;
 using Pannus.Elf;
 using Pannus.Loader;
@@ -46,7 +47,7 @@ public static class TargetCatalog
             Name = status.Name,
             Path = path ?? "",
             BuildId = image?.BuildId ?? "",
-            Architecture = image is null ? "" : Architecture(image),
+            Architecture = image is null ? "" : TargetArchitecture.NameOf(image),
             Threads = status.Threads,
             Backend = BackendKind.Ptrace,
             LivePatches = maps is null ? 0 : MountName.Count(MemoryMap.Parse(maps)),
@@ -68,13 +69,6 @@ public static class TargetCatalog
         if (status.Seccomp != 0 && !TargetAccess.CanSuspendSeccomp) return TargetAccess.SeccompBlocks(name, status).Message;
         return "";
     }
-
-    private static string Architecture(ElfImage image) => image.Machine switch
-    {
-        ElfMachine.X86_64 => image.Class == ElfClass.Elf64 ? "X64" : "X32",
-        ElfMachine.I386 => "X86",
-        var other => ((int)other).ToString(CultureInfo.InvariantCulture),
-    };
 
     private static ElfImage? TryOpen(string path)
     {

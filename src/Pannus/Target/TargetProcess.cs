@@ -1,3 +1,4 @@
+using Pannus.Architectures;
 using Pannus.Interop;
 
 namespace Pannus.Target;
@@ -61,6 +62,10 @@ public sealed class TargetProcess : IDisposable
 
     /// <summary>The program itself.</summary>
     public TargetModule Executable => Modules[0];
+
+    /// <summary>What machine its program is for. Error: <see cref="PatchErrorId.ArchitectureMismatch"/> when Pannus cannot patch it.</summary>
+    internal TargetArchitecture Architecture => TargetArchitecture.Of(Executable.Image)
+        ?? throw TargetAccess.WrongArchitecture(DisplayName, Executable.Image);
 
     /// <summary>Ids of the threads that are there now.</summary>
     public IReadOnlyList<int> ThreadIds => [.. ProcFile.ThreadIds(Id)];

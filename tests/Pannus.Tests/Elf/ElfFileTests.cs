@@ -1,3 +1,4 @@
+using Pannus.Architectures;
 using Pannus.Elf;
 using Pannus.Tests.Support;
 

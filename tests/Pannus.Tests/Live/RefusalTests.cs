@@ -1,7 +1,10 @@
 using System.Diagnostics;
+using Pannus.Architectures;
 using Pannus.Controller;
+using Pannus.Elf;
 using Pannus.Loader;
 using Pannus.Patcher;
+using Pannus.Resolver;
 using Pannus.Target;
 using Pannus.Tests.Support;
 
@@ -81,32 +84,38 @@ public sealed class RefusalTests
         Assert.Equal(PatchErrorId.TargetReplaced, Assert.Throws<PatchException>(() => TargetProcess.Open(program.Id, ticks + 1)).Id);
     }
 
-    [Fact]
-    public void A_32_bit_target_is_refused()
+    [Theory]
+    [InlineData("-O2 -m32", "-O2", "-m32")]
+    [InlineData("-O2", "-O2 -m32", "-m64")]
+    public void Refuses_a_patch_for_another_architecture(string targetFlags, string patchFlags, string remedy)
     {
-        string path = Path.Combine(Directory.CreateTempSubdirectory("pannus").FullName, "program32");
-        File.WriteAllBytes(path, Program32());
-        Built.Run("chmod", "+x", path);
-        using TargetProgram program = TargetProgram.Start(path);
-        Thread.Sleep(100);
-        Assert.False(TargetCatalog.Get(program.Id).CanPatch);
-        PatchException error = Patching.Refused(program, () => Patching.Apply(program, Built.Sample("patch.so"), Jump));
+        using TargetProgram program = TargetProgram.Start(Built.Sample("target", "CFLAGS=" + targetFlags), "20");
+        _ = program.WaitFor("func_J of target.");
+        string patch = Built.Sample("patch.so", "CFLAGS=" + patchFlags);
+        PatchException error = Patching.Refused(program, () => Patching.Apply(program, patch, Jump));
         Assert.Equal(PatchErrorId.ArchitectureMismatch, error.Id);
+        Assert.Contains(remedy, error.Message);
+
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        using PatchFile file = PatchFile.Open(patch);
+        Assert.Equal(PatchErrorId.ArchitectureMismatch, Assert.Throws<PatchException>(() =>
+            PatchLoader.Mount(target, file, new ResolverOptions(), BackendKind.Auto, TimeSpan.FromSeconds(3))).Id);
     }
 
-    // An i386 program that only sleeps: header, one PT_LOAD, and: mov eax, 29 (pause); int 0x80; jmp back.
-    private static byte[] Program32()
+    [Theory]
+    [InlineData(62, "X32", "x32")]
+    [InlineData(40, "40", "ELF machine 40")]
+    public void Refuses_a_program_of_another_architecture_by_name(byte machine, string name, string text)
     {
-        const uint at = 0x08048000;
-        byte[] file = new byte[0x60];
-        ReadOnlySpan<byte> code = [0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7];
-        ReadOnlySpan<byte> identification = [0x7f, (byte)'E', (byte)'L', (byte)'F', 1, 1, 1];
+        // A header of 32 bits without anything behind it.
+        byte[] file = new byte[52];
+        ReadOnlySpan<byte> identification = [0x7f, (byte)'E', (byte)'L', (byte)'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, machine];
         identification.CopyTo(file);
-        void Words(int offset, params uint[] words) => Buffer.BlockCopy(words, 0, file, offset, words.Length * 4);
-        Words(16, 2 | 3 << 16, 1, at + 0x54, 0x34, 0, 0, 52 | 32 << 16, 1 | 40 << 16);
-        Words(0x34, 1, 0, at, at, 0x60, 0x60, 5, 0x1000);
-        code.CopyTo(file.AsSpan(0x54));
-        return file;
+        using ElfImage image = ElfImage.FromBytes(file, "program");
+        Assert.Equal(name, TargetArchitecture.NameOf(image));
+        PatchException error = TargetAccess.WhyWrongArchitecture("program (1)", image, ProcessStatus.TryRead(Environment.ProcessId)!)!;
+        Assert.Equal(PatchErrorId.ArchitectureMismatch, error.Id);
+        Assert.Contains(text, error.Message);
     }
 
     [Fact]

@@ -24,6 +24,14 @@ public sealed class SampleTests
         forms.Add("gcc", "-O2", "-Wl,-z,lazy -Wl,-z,norelro");
         forms.Add("gcc", "-O2", "-Wl,-z,noseparate-code -Wl,-z,now");
         forms.Add("clang", "-O2 -fno-pie", "-no-pie");
+        // IA-32, as in 2004: under the same 64-bit patcher.
+        foreach (string compiler in (string[])["gcc", "clang"])
+            foreach (string optimisation in (string[])["-O0", "-O1", "-O2", "-O3"]) forms.Add(compiler, optimisation + " -m32", "");
+        forms.Add("gcc", "-O2 -m32 -fno-pie", "-no-pie");
+        forms.Add("gcc", "-O2 -m32 -march=i686 -fcf-protection=full", "");
+        forms.Add("gcc", "-O2 -m32", "-Wl,-z,lazy -Wl,-z,norelro");
+        forms.Add("gcc", "-O2 -m32", "-Wl,-z,noseparate-code -Wl,-z,now");
+        forms.Add("clang", "-O2 -m32 -fno-pie", "-no-pie");
         return forms;
     }
 
@@ -36,26 +44,30 @@ public sealed class SampleTests
     }
 
     [Theory]
-    [InlineData("")]
-    [InlineData("-no-pie")]
-    public void Takes_addresses_from_a_map_file(string link)
+    [InlineData("-O2", "")]
+    [InlineData("-O2", "-no-pie")]
+    [InlineData("-O2 -m32", "")]
+    [InlineData("-O2 -m32 -fno-pie", "-no-pie")]
+    public void Takes_addresses_from_a_map_file(string flags, string link)
     {
-        string target = Built.Sample("target", "LDFLAGS=" + link);
-        Check(target, Built.Sample("patch.so", "LDFLAGS=" + link), target + ".map");
+        string target = Built.Sample("target", "CFLAGS=" + flags, "LDFLAGS=" + link);
+        Check(target, Built.Sample("patch.so", "CFLAGS=" + flags, "LDFLAGS=" + link), target + ".map");
     }
 
-    [Fact]
-    public void Needs_the_map_file_of_a_stripped_program()
+    [Theory]
+    [InlineData("-O2")]
+    [InlineData("-O2 -m32")]
+    public void Needs_the_map_file_of_a_stripped_program(string flags)
     {
-        string target = Built.Sample("target"), stripped = target + "-stripped";
+        string target = Built.Sample("target", "CFLAGS=" + flags), patch = Built.Sample("patch.so", "CFLAGS=" + flags), stripped = target + "-stripped";
         Built.Run("strip", "-o", stripped, target);
         using (TargetProgram program = Start(stripped))
         {
-            PatchException error = Patching.Refused(program, () => Patching.Apply(program, Built.Sample("patch.so"), Commands));
+            PatchException error = Patching.Refused(program, () => Patching.Apply(program, patch, Commands));
             Assert.Equal(PatchErrorId.SymbolNotFound, error.Id);
             Assert.Contains("-MapFile", error.Message);
         }
-        Check(stripped, Built.Sample("patch.so"), target + ".map");
+        Check(stripped, patch, target + ".map");
     }
 
     [Theory]
@@ -63,11 +75,17 @@ public sealed class SampleTests
     [InlineData("-O0 -fPIC")]
     [InlineData("-O2 -fno-pic -mcmodel=large")]
     [InlineData("-O2 -fno-plt -fPIC")]
+    [InlineData("-m32 -O2 -fPIC")]
+    [InlineData("-m32 -O0 -fPIC")]
+    [InlineData("-m32 -O2 -fno-pic")]
+    [InlineData("-m32 -O2 -fno-plt -fno-pic")]
+    [InlineData("-m32 -O2 -fno-plt -fPIC")]
     public void Takes_an_object_as_a_patch(string flags)
     {
-        string output = Path.Combine(Path.GetDirectoryName(Built.Sample("target"))!, $"patch{flags.GetHashCode():x}.o");
+        string target = flags.Contains("-m32") ? Built.Sample("target", "CFLAGS=-m32") : Built.Sample("target");
+        string output = Path.Combine(Path.GetDirectoryName(target)!, $"patch{flags.GetHashCode():x}.o");
         Built.Run("gcc", [.. flags.Split(' '), "-c", "-o", output, Path.Combine(Built.Repository, "src/sample/patch.c")]);
-        Check(Built.Sample("target"), output, mapFile: null);
+        Check(target, output, mapFile: null);
     }
 
     [Fact]

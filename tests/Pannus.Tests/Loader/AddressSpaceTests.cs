@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pannus.Architectures;
 using Pannus.Loader;
 using Pannus.Patcher;
 using Pannus.Target;
@@ -119,7 +120,7 @@ public class AddressSpaceTests
         ulong limit = ulong.MaxValue)
     {
         ulong start = Hex(near[..near.IndexOf('-')]), end = Hex(near[(near.IndexOf('-') + 1)..]);
-        return AddressSpace.FindGap(MemoryMap.Parse(map), new AddressRange(start, end - start), size, alignment, limit);
+        return AddressSpace.FindGap(TargetArchitecture.X64, MemoryMap.Parse(map), new AddressRange(start, end - start), size, alignment, limit);
     }
 
     private static ulong Hex(string text) => ulong.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture);

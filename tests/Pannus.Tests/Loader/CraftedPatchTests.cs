@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Pannus.Architectures;
 using Pannus.Elf;
 
 namespace Pannus.Tests;

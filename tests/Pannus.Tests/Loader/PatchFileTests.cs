@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Pannus.Elf;
 using Pannus.Loader;
 using Pannus.Tests.Support;
 
@@ -60,10 +61,16 @@ public sealed class PatchFileTests : IDisposable
         AssertRefused(Gcc.Compile("void _start(void) { for (;;); }", "-static-pie -nostdlib -fPIE", "program"),
             PatchErrorId.PatchFileInvalid);
 
-    [Fact]
-    public void Refuses_a_32_bit_library() =>
-        AssertRefused(Gcc.Compile("int f(void) { return 1; }", "-m32 -shared -fPIC -nostdlib", "lib32.so"),
-            PatchErrorId.ArchitectureMismatch);
+    [Theory]
+    [InlineData("-m32", ElfMachine.X86_64)] // x32
+    [InlineData("-m64", ElfMachine.I386)]
+    [InlineData("-m64", (ElfMachine)183)] // AArch64
+    public void Refuses_a_library_for_another_machine(string option, ElfMachine machine)
+    {
+        byte[] bytes = File.ReadAllBytes(Gcc.Compile("int f(void) { return 1; }", option + " -shared -fPIC -nostdlib", "lib.so"));
+        bytes[18] = (byte)machine;
+        Assert.Equal(PatchErrorId.ArchitectureMismatch, Patches.Refused(bytes).Id);
+    }
 
     [Fact]
     public void Refuses_a_FIFO_and_devices_without_waiting()

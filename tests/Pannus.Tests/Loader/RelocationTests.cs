@@ -1,4 +1,4 @@
-using Pannus.Elf;
+using Pannus.Architectures;
 using Pannus.Loader;
 using Pannus.Tests.Support;
 
@@ -190,6 +190,7 @@ public class RelocationTests
     private static PatchImage Image(uint type, long addend) => new()
     {
         Name = "made.so",
+        Architecture = TargetArchitecture.X64,
         Content = new byte[4096],
         Segments = [],
         Relocations = [new ImageRelocation(16, type,

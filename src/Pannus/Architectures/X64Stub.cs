@@ -1,28 +1,12 @@
-namespace Pannus.Loader;
+namespace Pannus.Architectures;
 
-/// <summary>
-/// The machine code that a hijacked thread runs: it goes through a list of syscalls, keeps each result in the list, and
-/// ends in rt_sigreturn(2), which takes the thread back to where it was even when nobody is left to watch over it.
-/// </summary>
+/// <summary>The stub of <see cref="RemoteAbi.Stub"/> for 64-bit threads.</summary>
 /// <remarks>
-/// On entry rbx points to the list, rbp to the signal frame, r12 is no descriptor, r13d (something has failed) is 0.
-/// A record is nine words: syscall number, six arguments, <see cref="RemoteStepFlags"/>, result. It uses the stack
-/// only to call functions, and depends on no address, so that it runs anywhere.
+/// On entry rbx points to the list, rbp to the signal frame, r12 is no descriptor, r13d (something has failed) is 0. The
+/// stack is used only to call functions.
 /// </remarks>
-internal static class RemoteStub
+internal static class X64Stub
 {
-    /// <summary>Size of one record of the list in bytes.</summary>
-    public const int RecordSize = 9 * 8;
-
-    /// <summary>Offset of the result in a record.</summary>
-    public const int ResultOffset = 8 * 8;
-
-    /// <summary>A result that no syscall gives: the record has not run.</summary>
-    public const ulong NotYetRun = 0xffff_dead_ffff_dead;
-
-    /// <summary>Stands where the next record's number would, after the last one.</summary>
-    public const ulong EndOfList = ulong.MaxValue;
-
     /// <summary>The code.</summary>
     public static ReadOnlySpan<byte> Code =>
     [
