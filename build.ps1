@@ -8,6 +8,7 @@
     Build   the module (bin/module; then Import-Module ./Pannus.psd1 works) and the host (bin/host/pannus)
     Demo    Build; patches a running program, then makes the same change by a restart
     Test    Build; every test
+    KernelTest  Build; kernel-patch's kernels are built, booted in QEMU and tested; half an hour the first time
     Bench   Build; the benchmarks
     Pack    Build; the module as it is published, in bin/pack
     Clean   removes bin/
@@ -19,7 +20,7 @@
 [CmdletBinding()]
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Demo', 'Test', 'Bench', 'Pack', 'Clean')]
+    [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'Bench', 'Pack', 'Clean')]
     [string] $Task = 'Build'
 )
 Set-StrictMode -Version 3
@@ -47,6 +48,18 @@ $servers = @{
     'wrk' = 'wrk'
     '/usr/include/zlib.h' = 'zlib1g-dev'
     '/usr/share/nginx/src/src/core/nginx.h' = 'nginx-dev'
+}
+
+$kernelTools = @{
+    '/usr/src/linux-source-6.1.tar.xz' = 'linux-source-6.1'
+    'bc' = 'bc'
+    'bison' = 'bison'
+    'flex' = 'flex'
+    'patch' = 'patch'
+    'xz' = 'xz-utils'
+    'qemu-system-x86_64' = 'qemu-system-x86'
+    '/usr/include/libelf.h' = 'libelf-dev'
+    '/usr/lib32/libc.so' = 'gcc-multilib'
 }
 
 function Write-Line([string] $Text = '') { $Host.UI.WriteLine($Text) }
@@ -170,6 +183,13 @@ function Invoke-Test {
     $code = $LASTEXITCODE
     Write-Line "$($count.Passed) passed, $($count.Failed) failed"
     exit $code
+}
+
+function Invoke-KernelTest {
+    Install-Prerequisite ($compilers + $kernelTools)
+    Invoke-Build
+    & "$root/kernel-patch/test.ps1"
+    exit $LASTEXITCODE
 }
 
 function Invoke-Bench {
