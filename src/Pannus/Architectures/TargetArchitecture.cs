@@ -2,6 +2,7 @@ using System.Globalization;
 using Pannus.Elf;
 using Pannus.Interop;
 using Pannus.Target;
+using Pannus.Unwinder;
 
 namespace Pannus.Architectures;
 
@@ -47,6 +48,9 @@ internal abstract class TargetArchitecture
 
     /// <summary>Its words and pointers.</summary>
     public MachineWord Word => new(Bitness / 8);
+
+    /// <summary>How its stacks are unwound.</summary>
+    public UnwindMachine Unwind => Bitness == 64 ? UnwindMachine.X64 : UnwindMachine.I386;
 
     /// <summary>How its threads are borrowed for a remote call.</summary>
     public abstract RemoteAbi Remote { get; }

@@ -1,4 +1,6 @@
+using Pannus.Interop;
 using Pannus.Patcher;
+using Pannus.Unwinder;
 
 namespace Pannus.Controller;
 
@@ -6,7 +8,7 @@ namespace Pannus.Controller;
 /// A process none of whose threads can run user code. Valid only inside the call it was handed to, and only on that
 /// call's thread. Its members allocate nothing.
 /// </summary>
-public interface IHeldProcess
+public interface IHeldProcess : IMemoryReader
 {
     /// <summary>Number of threads held, those that were left asleep included.</summary>
     int ThreadCount { get; }
@@ -14,12 +16,15 @@ public interface IHeldProcess
     /// <summary>One of the threads held; <paramref name="index"/> is below <see cref="ThreadCount"/>.</summary>
     HeldThread GetThread(int index);
 
+    /// <summary>The registers that are known of one of them, its program counter as <see cref="GetThread"/> gives it.</summary>
+    void GetRegisters(int index, out FrameRegisters registers);
+
     /// <summary>
-    /// Lets one held thread execute a few instructions, all others held, until its program counter is outside
-    /// <paramref name="ranges"/>. False when it is still inside: it sleeps in the kernel, has a signal to handle, or is about
-    /// to execute something that must not be stepped over.
+    /// Lets one held thread run on for some microseconds, all others held, again and again until its program counter is
+    /// outside <paramref name="ranges"/>. False when it is still inside: it stays there, it sleeps in the kernel, or it has a
+    /// signal to handle.
     /// </summary>
-    bool TryStepOut(int index, ReadOnlySpan<AddressRange> ranges);
+    bool TryRunOut(int index, ReadOnlySpan<AddressRange> ranges);
 
     /// <summary>
     /// Sees to it that also threads that were left asleep run nothing until the process is let go. False when one of them
@@ -29,9 +34,6 @@ public interface IHeldProcess
 
     /// <summary>Whether they have run nothing up to now. To be looked at after the last byte.</summary>
     bool IsSealed { get; }
-
-    /// <summary>Reads memory; returns the number of bytes read.</summary>
-    int Read(ulong address, Span<byte> buffer);
 
     /// <summary>Writes memory, also over read-only code; returns the number of bytes written.</summary>
     int Write(ulong address, ReadOnlySpan<byte> data);

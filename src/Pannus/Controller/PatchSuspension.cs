@@ -85,34 +85,29 @@ public sealed class PatchSuspension : IDisposable
     public void Dispose() => Resume();
 
     /// <summary>Whether a thread is inside ranges. Error: <see cref="PatchErrorId.StopTimeout"/> after the deadline.</summary>
-    public PatchSafety Check(IReadOnlyList<AddressRange> ranges)
+    public PatchSafety Check(IReadOnlyList<AddressRange> ranges, SafetyCheck check = SafetyCheck.Stack, bool scanMemory = false)
     {
-        AddressRange[] all = [.. ranges];
-        HeldThread? inside = null;
-        Do(held => inside = EntryCheck.FindInside(held, all));
-        return PatchTransaction.Safety(_target, Threads, inside);
+        using ActivenessCheck active = ActivenessCheck.Prepare(_target, ranges, [], check, scanMemory);
+        Do(held => active.IsActive(held, mayRun: false));
+        return active.Safety();
     }
 
     /// <summary>
     /// Writes all or nothing. Errors: <see cref="PatchErrorId.FunctionActive"/>, <see cref="PatchErrorId.StopTimeout"/>
     /// after the deadline, <see cref="PatchErrorId.MemoryInaccessible"/>.
     /// </summary>
-    public void Write(IReadOnlyList<PlannedWrite> writes)
+    public void Write(IReadOnlyList<PlannedWrite> writes, SafetyCheck check = SafetyCheck.Stack, bool scanMemory = false)
     {
         var set = new WriteSet(writes);
-        HeldThread? inside = null;
+        using ActivenessCheck active = ActivenessCheck.Prepare(_target, set.Functions(check), set.Guarded, check, scanMemory);
+        bool isActive = false;
         PlannedWrite? failed = null;
         Do(held =>
         {
-            inside = EntryCheck.FindStuck(held, set.Guarded);
-            if (inside is null) failed = set.Write(held);
+            isActive = active.IsActive(held, mayRun: true);
+            if (!isActive) failed = set.Write(held);
         });
-        if (inside is { } thread)
-        {
-            throw new PatchException(PatchErrorId.FunctionActive,
-                $"Thread {thread.Id} of {_target.DisplayName} is at {Resolver.SymbolAt.Describe(_target, thread.ProgramCounter)} "
-                + $"(0x{thread.ProgramCounter:x}), on bytes to be overwritten. Nothing was written; resume and try again.");
-        }
+        if (isActive) throw active.Describe().Refusal(_target, 0, TimeSpan.Zero);
         if (failed is not null) throw PatchTransaction.Failure(_target, failed);
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Pannus.Interop;
 using Pannus.Patcher;
 using Pannus.Target;
+using Pannus.Unwinder;
 
 namespace Pannus.Controller;
 
@@ -19,8 +20,8 @@ namespace Pannus.Controller;
 /// </remarks>
 internal sealed class Tracees : IHeldProcess, IDisposable
 {
-    private const int MostSteps = 16;
-    private static readonly long s_stepTimeout = Stopwatch.Frequency / 100;
+    private const int MostRuns = 8;
+    private static readonly long s_leastRun = Stopwatch.Frequency / 100_000, s_runTimeout = Stopwatch.Frequency / 20;
 
     private enum State : byte { Running, Stopped, Gone }
 
@@ -57,23 +58,31 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         if (index >= _stopped) return _sleepers[index - _stopped];
         int i = _held[index];
         ref readonly X64Registers r = ref _registers[i];
-        return new HeldThread(_ids[i], r.WillRestart ? r.Rip - 2 : r.Rip, r.Rsp, r.InSyscall);
+        return new HeldThread(_ids[i], r.ProgramCounter, r.Rsp, r.InSyscall);
     }
 
-    public bool TryStepOut(int index, ReadOnlySpan<AddressRange> ranges)
+    public void GetRegisters(int index, out FrameRegisters registers)
+    {
+        HeldThread thread = GetThread(index);
+        registers = thread.IsLeftAsleep ? FrameRegisters.From(thread.ProgramCounter, thread.StackPointer, _target.Architecture.Unwind)
+            : FrameRegisters.From(_registers[_held[index]]);
+    }
+
+    // Not by single steps: when we die in one, the kernel leaves the trap flag set, and the thread's next trap is its end.
+    public bool TryRunOut(int index, ReadOnlySpan<AddressRange> ranges)
     {
         if (index >= _stopped) return false;
         int i = _held[index];
-        ref X64Registers r = ref _registers[i];
-        for (int step = 0; ; step++)
+        for (int round = 0; ; round++)
         {
             if (!IsInside(ranges, GetThread(index).ProgramCounter)) return true;
-            if (step == MostSteps || r.InSyscall || !_stops[i].IsEventStop || !MayStepOver(r.Rip)) return false;
-            if (Ptrace.SingleStep(_ids[i]) != 0) return false;
+            if (round == MostRuns || _registers[i].InSyscall || !_stops[i].IsEventStop || Ptrace.Continue(_ids[i], 0) != 0) return false;
             _states[i] = State.Running;
-            if (!WaitForStop(i, Stopwatch.GetTimestamp() + s_stepTimeout) || _states[i] != State.Stopped) return false;
-            // The trap is our own; anything else is the thread's, and is given back when it is let go.
-            if (_stops[i] == WaitStatus.StepDone) _stops[i] = WaitStatus.Held;
+            // Time to be woken, and a little more in each round.
+            long until = Stopwatch.GetTimestamp() + s_leastRun * (round + 1);
+            while (Stopwatch.GetTimestamp() < until) Thread.SpinWait(4);
+            if (Ptrace.Interrupt(_ids[i]) != 0 || !WaitForStop(i, Stopwatch.GetTimestamp() + s_runTimeout) || _states[i] != State.Stopped)
+                return false;
         }
     }
 
@@ -173,10 +182,11 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         none._states[0] = State.Stopped;
         none._stopped = 1;
         _ = none.GetThread(0);
+        none.GetRegisters(0, out _);
         _ = none.Read(target.Executable.Start, stackalloc byte[8]);
         none.RestartInterruptedCall(0);
-        _ = none.MayStepOver(target.Executable.Start) | none.TryStepOut(0, [new AddressRange(0, ulong.MaxValue)]);
-        _ = Ptrace.SingleStep(noThread);
+        _ = none.TryRunOut(0, [new AddressRange(0, ulong.MaxValue)]);
+        _ = Ptrace.Continue(noThread, 0);
         none.DetachAll();
         _ = none.Pause;
     }
@@ -188,15 +198,6 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         foreach (AddressRange range in ranges)
             if (range.Contains(address)) return true;
         return false;
-    }
-
-    // Not syscall, sysenter and ud2 (0f), int3, int and iret (cc to cf), hlt (f4): they enter the kernel. Not pushf and popf
-    // (9c, 9d): they see the trap flag. Prefixed or not, the other instructions of the two-byte map are none of these.
-    private bool MayStepOver(ulong address)
-    {
-        Span<byte> code = stackalloc byte[2];
-        if (Read(address, code) != code.Length) return false;
-        return code[0] == 0x0f ? code[1] is not (0x05 or 0x34 or 0x0b) : code[0] is not ((>= 0xcc and <= 0xcf) or 0xf4 or 0x9c or 0x9d);
     }
 
     private void Seize(int tid, bool leaveSleepers)

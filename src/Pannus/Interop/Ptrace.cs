@@ -6,7 +6,7 @@ namespace Pannus.Interop;
 /// </summary>
 internal static unsafe class Ptrace
 {
-    private const int GetRegsRequest = 12, SetRegsRequest = 13, ContRequest = 7, SingleStepRequest = 9, DetachRequest = 17,
+    private const int GetRegsRequest = 12, SetRegsRequest = 13, ContRequest = 7, DetachRequest = 17,
         SeizeRequest = 0x4206, InterruptRequest = 0x4207, GetRegSetRequest = 0x4204, SetRegSetRequest = 0x4205,
         SetSigMaskRequest = 0x420b, GetSigMaskRequest = 0x420a,
         GetEventMessageRequest = 0x4201, GetSigInfoRequest = 0x4202;
@@ -28,8 +28,6 @@ internal static unsafe class Ptrace
     public static long Interrupt(int tid) => Call(InterruptRequest, tid, 0, 0);
 
     public static long Continue(int tid, int signal) => Call(ContRequest, tid, 0, signal);
-
-    public static long SingleStep(int tid) => Call(SingleStepRequest, tid, 0, 0);
 
     public static long Detach(int tid, int signal) => Call(DetachRequest, tid, 0, signal);
 

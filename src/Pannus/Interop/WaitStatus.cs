@@ -14,9 +14,6 @@ internal readonly record struct WaitStatus(int Value)
     /// <summary>Held without anything on its way, as after PTRACE_INTERRUPT.</summary>
     public static WaitStatus Held => Stopped(SigTrap, EventStop);
 
-    /// <summary>The trap after a single step.</summary>
-    public static WaitStatus StepDone => Stopped(SigTrap, 0);
-
     private const int SigTrap = 5;
 
     /// <summary>The tracee is stopped.</summary>

@@ -24,4 +24,7 @@ internal struct X64Registers
     /// </summary>
     public readonly bool WillRestart => InSyscall && -(long)Rax
         is Errno.ERESTARTSYS or Errno.ERESTARTNOINTR or Errno.ERESTARTNOHAND or Errno.ERESTART_RESTARTBLOCK;
+
+    /// <summary>Where the thread goes on: the syscall instruction, when that is executed again.</summary>
+    public readonly ulong ProgramCounter => WillRestart ? Rip - 2 : Rip;
 }

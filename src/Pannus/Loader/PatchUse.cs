@@ -13,7 +13,6 @@ namespace Pannus.Loader;
 internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion> regions)
 {
     private const int Chunk = 1 << 20;
-    private const ulong DeepestStack = 8 << 20;
 
     private readonly MachineWord _word = target.Architecture.Word;
 
@@ -33,30 +32,20 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
         }
     }
 
-    /// <summary>Refuses when a thread is inside, or has an address inside in a register or on its stack.</summary>
+    /// <summary>
+    /// Refuses when a thread is inside, or has an address inside in a register or on its stack. All threads are stopped for
+    /// it: of one that is left asleep the registers are not known.
+    /// </summary>
     public void CheckNotActive(string name, ITargetBackend backend, TimeSpan timeout)
     {
-        int inside = 0;
-        byte[] stack = new byte[DeepestStack];
-        bool isCertain = false;
-        for (int attempt = 0; !isCertain; attempt++)
-        {
-            inside = 0;
-            backend.WhileHeld(target, timeout, leaveSleepers: attempt < PatchTransaction.StopsThatLeaveSleepers, held =>
-            {
-                for (int i = 0; i < held.ThreadCount && inside == 0; i++)
-                {
-                    HeldThread thread = held.GetThread(i);
-                    if (IsOurs(thread.ProgramCounter) || StackLeadsIn(held, thread, stack)) inside = thread.Id;
-                }
-                isCertain = held.IsSealed;
-            });
-        }
-        if (inside != 0)
-        {
-            throw new PatchException(PatchErrorId.FunctionActive,
-                $"Thread {inside} of {target.DisplayName} is inside {name} or will return into it. Nothing was unmapped; try again later.");
-        }
+        using ActivenessCheck check = ActivenessCheck.PrepareThorough(target, regions.Select(r => new AddressRange(r.Start, r.Size)));
+        bool isActive = false;
+        backend.WhileHeld(target, timeout, leaveSleepers: false, held => isActive = check.IsActive(held, mayRun: false));
+        if (!isActive) return;
+        ActiveCode active = check.Describe();
+        throw new PatchException(PatchErrorId.FunctionActive,
+            $"Thread {active.ThreadId} of {target.DisplayName} is inside {name} or will return into it, at {active.Symbol}. Nothing was unmapped; "
+            + $"try again later.{active.Lines}");
     }
 
     private ulong? FindReference(in MemoryRegion region, bool isCode)
@@ -79,17 +68,6 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
             }
         }
         return null;
-    }
-
-    private bool StackLeadsIn(IHeldProcess held, in HeldThread thread, byte[] buffer)
-    {
-        if (target.Map.Find(thread.StackPointer) is not { } stack) return true;
-        ulong start = thread.StackPointer & ~(ulong)(_word.Size - 1);
-        int length = (int)Math.Min(stack.End - start, DeepestStack);
-        Span<byte> bytes = buffer.AsSpan(0, held.Read(start, buffer.AsSpan(0, length)));
-        for (int i = 0; i + _word.Size <= bytes.Length; i += _word.Size)
-            if (IsOurs(_word.Read(bytes[i..]))) return true;
-        return false;
     }
 
     private bool IsOurs(ulong address)

@@ -70,7 +70,7 @@ public static class LivePatch
         PatchImage image = PatchImageReader.Read(request.Patch);
         CheckSources(request, image);
         var names = new PatchSymbols(target, resolver, commands.Aliases);
-        var planner = new WritePlanner(target);
+        var planner = new WritePlanner(target, request.Symbols);
 
         // The patch lies by the code that jumps to it; other modules reach it by islands.
         int firstJump = commands.Commands.ToList().FindIndex(c => c.Kind == PatchCommandKind.Jump);

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Pannus.Controller;
-using Pannus.Resolver;
 using Pannus.Target;
 
 namespace Pannus.Patcher;
@@ -12,8 +11,12 @@ public sealed record WriteOptions
     public BackendKind Backend { get; init; } = BackendKind.Auto;
     /// <summary>How long to try in all.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(3);
-    /// <summary>How long the target runs between two stops.</summary>
+    /// <summary>How long the target runs between the first two stops; later it is longer, up to 100 ms.</summary>
     public TimeSpan RetryInterval { get; init; } = TimeSpan.FromMilliseconds(5);
+    /// <summary>What must hold of the threads.</summary>
+    public SafetyCheck SafetyCheck { get; init; }
+    /// <summary>Whether stacks that no thread is on are looked for in all writable memory, too (<see cref="SafetyCheck.Stack"/> only).</summary>
+    public bool ScanMemory { get; init; }
 }
 
 /// <summary>What a write took.</summary>
@@ -50,14 +53,14 @@ public static class PatchTransaction
         if (set.IsEmpty) return default;
         ITargetBackend backend = Backends.Select(options.Backend);
 
+        using ActivenessCheck check = ActivenessCheck.Prepare(target, set.Functions(options.SafetyCheck), set.Guarded, options.SafetyCheck, options.ScanMemory);
+
         Outcome outcome = Outcome.NotStopped;
-        HeldThread inside = default;
         PlannedWrite? failed = null;
         Action<IHeldProcess> body = held =>
         {
-            if (EntryCheck.FindStuck(held, set.Guarded) is { } thread)
+            if (check.IsActive(held, mayRun: true))
             {
-                inside = thread;
                 outcome = Outcome.Busy;
                 return;
             }
@@ -74,7 +77,8 @@ public static class PatchTransaction
         };
 
         long start = Stopwatch.GetTimestamp();
-        bool isExposed = false;
+        bool isExposed = false, isVague = false;
+        var retry = new RetryPause(options.RetryInterval);
         try
         {
             for (int attempt = 1, stirred = 0; ; attempt++)
@@ -84,7 +88,7 @@ public static class PatchTransaction
                 target.CheckStillThere();
                 TimeSpan left = options.Timeout - Stopwatch.GetElapsedTime(start);
                 // The last stop gets its time, too: it is what tells a busy function from a target that can't be stopped.
-                bool leaveSleepers = stirred < StopsThatLeaveSleepers && !isExposed;
+                bool leaveSleepers = stirred < StopsThatLeaveSleepers && !isExposed && !isVague;
                 TimeSpan pause = backend.WhileHeld(target, left > s_leastStop ? left : s_leastStop, leaveSleepers, body);
                 switch (outcome)
                 {
@@ -99,10 +103,12 @@ public static class PatchTransaction
                         isExposed = true;
                         break;
                     case Outcome.Busy when Stopwatch.GetElapsedTime(start) > options.Timeout:
-                        throw Active(target, inside, attempt, options.Timeout);
+                        throw check.Describe().Refusal(target, attempt, options.Timeout);
                     default:
-                        verbose?.Invoke($"Thread {inside.Id} is at 0x{inside.ProgramCounter:x}, inside; trying again.");
-                        cancellation.WaitHandle.WaitOne(options.RetryInterval);
+                        verbose?.Invoke($"{check.Found}; trying again.");
+                        isVague |= check.IsVague;
+                        check.Refresh();
+                        cancellation.WaitHandle.WaitOne(retry.Next());
                         break;
                 }
             }
@@ -117,33 +123,20 @@ public static class PatchTransaction
     public static PatchSafety Check(TargetProcess target, IReadOnlyList<AddressRange> ranges, WriteOptions options,
         CancellationToken cancellation = default)
     {
-        AddressRange[] all = [.. ranges];
-        HeldThread? inside = null;
-        int threads = 0;
         using TargetLock hold = TargetLock.Take(target, options.Timeout, cancellation);
+        using ActivenessCheck check = ActivenessCheck.Prepare(target, ranges, [], options.SafetyCheck, options.ScanMemory);
         ITargetBackend backend = Backends.Select(options.Backend);
         bool isCertain = false;
         for (int attempt = 0; !isCertain; attempt++)
         {
             _ = backend.WhileHeld(target, options.Timeout, leaveSleepers: attempt < StopsThatLeaveSleepers, held =>
             {
-                threads = held.ThreadCount;
-                inside = EntryCheck.FindInside(held, all);
-                isCertain = held.IsSealed;
+                isCertain = !check.IsActive(held, mayRun: false) || !check.IsVague;
+                isCertain &= held.IsSealed;
             });
         }
-        return Safety(target, threads, inside);
+        return check.Safety();
     }
-
-    internal static PatchSafety Safety(TargetProcess target, int threads, HeldThread? inside) => new()
-    {
-        Id = target.Id,
-        Name = target.Name,
-        Threads = threads,
-        ThreadId = inside?.Id ?? 0,
-        ProgramCounter = inside?.ProgramCounter ?? 0,
-        Symbol = inside is { } thread ? SymbolAt.Describe(target, thread.ProgramCounter) : "",
-    };
 
     internal static PatchException Failure(TargetProcess target, PlannedWrite write)
     {
@@ -156,10 +149,4 @@ public static class PatchTransaction
         return new PatchException(PatchErrorId.MemoryInaccessible,
             $"{WriteSet.Describe(write)} in {target.DisplayName} at 0x{write.Address:x}: {found}. The target is as it was.");
     }
-
-    private static PatchException Active(TargetProcess target, HeldThread thread, int attempts, TimeSpan timeout) =>
-        new(PatchErrorId.FunctionActive,
-            $"Thread {thread.Id} of {target.DisplayName} was at {SymbolAt.Describe(target, thread.ProgramCounter)} "
-            + $"(0x{thread.ProgramCounter:x}), on bytes to be overwritten, at each of {attempts} stops in "
-            + $"{timeout.TotalSeconds:0.###} s. The target is as it was. Try again, or give a longer timeout.");
 }

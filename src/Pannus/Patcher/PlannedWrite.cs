@@ -41,8 +41,8 @@ public sealed record PlannedWrite
     internal byte[] New { get; init; } = [];
     /// <summary>No thread may be about to execute an instruction inside: the bytes after the first of the jump.</summary>
     internal AddressRange Guarded { get; init; }
-    /// <summary>The function whose entry is overwritten; its length is that of the bytes when its size is not known.</summary>
-    internal AddressRange Function { get; init; }
+    /// <summary>No thread may have a frame inside: the function that is replaced, wherever its parts are, and its earlier versions.</summary>
+    internal IReadOnlyList<AddressRange> Function { get; init; } = [];
     internal AddressRange Range => new(Address, (ulong)New.Length);
     internal bool IsDone => Old.AsSpan().SequenceEqual(New);
 }

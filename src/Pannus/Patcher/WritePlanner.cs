@@ -6,9 +6,12 @@ using Pannus.Target;
 namespace Pannus.Patcher;
 
 /// <summary>Decides writes: where, what is there, what will be there, and whether that may be. Touches nothing.</summary>
-public sealed class WritePlanner(TargetProcess target)
+/// <param name="target">The target.</param>
+/// <param name="symbols">Where to look for the parts that the compiler has split off a function.</param>
+public sealed class WritePlanner(TargetProcess target, ResolverOptions? symbols = null)
 {
     private readonly EntryPlanner _entries = new(target);
+    private readonly FunctionRanges _functions = new(target, symbols ?? new ResolverOptions());
 
     /// <summary>
     /// Type J: a jump at the entry of a function, in the order in which it is to be written: where there is no room for five
@@ -31,7 +34,7 @@ public sealed class WritePlanner(TargetProcess target)
         byte[] jump = new byte[FunctionEntry.JumpLength];
         jump[0] = 0xe9;
         BinaryPrimitives.WriteInt32LittleEndian(jump.AsSpan(1), (int)displacement);
-        var body = new AddressRange(function.Address, Math.Max(function.Size, entry.Guarded.End - function.Address));
+        IReadOnlyList<AddressRange> body = _functions.Of(function, entry.Address);
         PlannedWrite far = Plan(PlannedWriteKind.Jump, function, destinationName, entry.JumpAddress, jump);
         if (entry.Island is not { } island) return [far with { Guarded = entry.Guarded, Function = body }];
         byte[] toIsland = [0xeb, (byte)(island - (entry.Address + FunctionEntry.ShortJumpLength))];

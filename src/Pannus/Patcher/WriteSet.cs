@@ -30,6 +30,9 @@ internal sealed class WriteSet
     /// <summary>Where no thread may go on.</summary>
     public AddressRange[] Guarded { get; }
 
+    /// <summary>Where no thread may have a frame, as far as that is checked.</summary>
+    public IEnumerable<AddressRange> Functions(SafetyCheck check) => check == SafetyCheck.Stack ? _writes.SelectMany(w => w.Function) : [];
+
     /// <summary>Whether there is nothing to write.</summary>
     public bool IsEmpty => _writes.Length == 0;
 

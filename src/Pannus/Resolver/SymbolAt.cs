@@ -19,22 +19,32 @@ internal readonly record struct NearSymbol(ulong Start, ulong Size, bool IsFunct
 internal static class SymbolAt
 {
     /// <summary>How a message names an address: <c>func+0x12 (module)</c>, as far as it is known.</summary>
-    public static string Describe(TargetProcess target, ulong address)
+    public static string Describe(TargetProcess target, ulong address) => Describe(target, address, address);
+
+    /// <summary>As the other, for a return address: the call before it, which may be the function's last instruction, tells the function.</summary>
+    public static string DescribeCall(TargetProcess target, ulong returnAddress) => Describe(target, returnAddress, returnAddress - 1);
+
+    private static string Describe(TargetProcess target, ulong address, ulong inside)
     {
-        if (target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End) is not { } module)
+        if (ModuleAt(target, inside) is not { } module)
         {
-            return target.Map.Find(address) is { } region && MountName.FromRegion(region) is { } patch
+            return target.Map.Find(inside) is { } region && MountName.FromRegion(region) is { } patch
                 ? $"{patch}+0x{address - region.Start + region.Offset:x}" : $"0x{address:x}";
         }
-        ulong value = address - module.LoadBias;
+        ulong value = inside - module.LoadBias;
         ElfSymbol best = default;
         foreach (ElfSymbol s in Tables(module))
         {
             if (s.Value > value || s.Value < best.Value || (s.Size > 0 && value - s.Value >= s.Size)) continue;
             if (s.Value > best.Value || !s.IsLocal) best = s;
         }
+        value = address - module.LoadBias;
         return best.IsDefined ? $"{best.Name}+0x{value - best.Value:x} ({module.Name})" : $"{module.Name}+0x{value:x}";
     }
+
+    /// <summary>Where the next symbol after an address of the file begins; null when there is none.</summary>
+    public static ulong? NextAfter(TargetModule module, ulong value) =>
+        Tables(module).Select(s => s.Value).Where(v => v > value).Select(v => (ulong?)v).Min();
 
     /// <summary>Size of the function at an address; 0 when it is not known.</summary>
     public static ulong SizeOf(TargetProcess target, ulong address)
@@ -61,4 +71,9 @@ internal static class SymbolAt
     private static IEnumerable<ElfSymbol> Tables(TargetModule module) =>
         (module.Image.HasSymbolTable ? module.Image.SymbolTable : module.Image.DynamicSymbols)
             .Where(s => s.IsDefined && s.IsEntity && !s.IsThreadLocal && !s.IsAbsolute);
+
+    // A patch is a module, too, whose symbols are those that its memory tells.
+    private static TargetModule? ModuleAt(TargetProcess target, ulong address) =>
+        target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End)
+        ?? MountName.All(target.Map).Where(m => m.Regions.Any(r => r.Contains(address))).Select(m => ModuleScanner.TryRead(target, m.Regions)).FirstOrDefault();
 }

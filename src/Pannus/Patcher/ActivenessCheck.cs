@@ -1,0 +1,162 @@
+using System.Globalization;
+using Pannus.Controller;
+using Pannus.Target;
+using Pannus.Unwinder;
+
+namespace Pannus.Patcher;
+
+/// <summary>
+/// Whether a thread of a held target is inside code that is to be overwritten. Made while the target runs, when all that
+/// takes time or memory is done and every path has been walked once; <see cref="IsActive"/> allocates nothing.
+/// </summary>
+internal sealed class ActivenessCheck : IDisposable
+{
+    private const int MostRehearsed = 32;
+
+    private readonly TargetProcess _target;
+    private readonly CodeRanges _ranges;
+    private readonly LiveMap _map;
+    private readonly MemorySearch? _memory;
+    private readonly bool _isThorough;
+    private StackSearch? _stacks;
+    private TargetUnwinder? _unwinder;
+    private HeldThread _thread;
+    private SearchResult _result;
+    private int _threads;
+
+    private ActivenessCheck(TargetProcess target, CodeRanges ranges, SafetyCheck check, bool scanMemory, bool isThorough)
+    {
+        _isThorough = isThorough;
+        _target = target;
+        _ranges = ranges;
+        _map = LiveMap.Open(target);
+        if (check == SafetyCheck.Stack && ranges.HasFunctions)
+        {
+            PrepareStacks();
+            if (scanMemory) _memory = new MemorySearch(_map, ranges, _unwinder!.Machine);
+        }
+    }
+
+    /// <summary>One line about what was found, without names.</summary>
+    public string Found => _thread.Id == 0 ? "A stack that no thread is on leads inside" : $"Thread {_thread.Id} is inside, at 0x{_thread.ProgramCounter:x}";
+
+    /// <summary>
+    /// Whether the thread that was found was left asleep, so that few of its registers were known: one that is stopped may
+    /// turn out to be elsewhere.
+    /// </summary>
+    public bool IsVague => _thread.IsLeftAsleep && _result is SearchResult.Scanned or SearchResult.Unknown;
+
+    /// <summary>
+    /// Prepares a check of functions, in which no thread may have a frame, and of bytes, on which none may go on. With
+    /// <see cref="SafetyCheck.Entry"/> only program counters are looked at.
+    /// </summary>
+    public static ActivenessCheck Prepare(TargetProcess target, IEnumerable<AddressRange> functions, IEnumerable<AddressRange> guarded,
+        SafetyCheck check, bool scanMemory)
+    {
+        var ranges = new CodeRanges(functions, guarded, target.Memory);
+        return new ActivenessCheck(target, ranges, check, scanMemory, isThorough: false);
+    }
+
+    /// <summary>
+    /// Prepares a check of memory that is to be unmapped: no thread may go on in it, and no register and no word of a stack
+    /// may hold an address in it.
+    /// </summary>
+    public static ActivenessCheck PrepareThorough(TargetProcess target, IEnumerable<AddressRange> ranges)
+    {
+        AddressRange[] all = [.. ranges];
+        return new ActivenessCheck(target, new CodeRanges(all, all, target.Memory), SafetyCheck.Stack, scanMemory: false, isThorough: true);
+    }
+
+    /// <summary>
+    /// Whether a thread is inside. One that runs inside, and has no frame further up there, is first let run on, all others
+    /// held, when <paramref name="mayRun"/> says so.
+    /// </summary>
+    public bool IsActive(IHeldProcess held, bool mayRun)
+    {
+        _map.Begin();
+        _unwinder?.Begin();
+        _threads = held.ThreadCount;
+        for (int i = 0; i < held.ThreadCount; i++)
+        {
+            bool isOut = !IsInside(held.GetThread(i)) || (mayRun && held.TryRunOut(i, _ranges.All));
+            _thread = held.GetThread(i);
+            _result = LookAtStack(held, i);
+            if (!isOut) _result = SearchResult.Unwound;
+            if (_result != SearchResult.Clear) return true;
+        }
+        if (_memory is null || !_memory.IsFound(held)) return false;
+        _thread = default;
+        _result = SearchResult.Scanned;
+        return true;
+    }
+
+    /// <summary>Makes ready for another stop: what was loaded since the last is known then.</summary>
+    public void Refresh()
+    {
+        if (_stacks is null || _result is not (SearchResult.Scanned or SearchResult.Unknown)) return;
+        _target.Refresh();
+        PrepareStacks();
+    }
+
+    /// <summary>What was found, with names.</summary>
+    public ActiveCode Describe() => ActiveCode.From(_target, _thread, _result, _stacks is null ? default : _stacks.Frames, _stacks?.Inside ?? -1,
+        _thread.Id == 0 ? _memory?.Found : null);
+
+    /// <summary>The same as an object for users.</summary>
+    public PatchSafety Safety()
+    {
+        ActiveCode active = Describe();
+        return new PatchSafety
+        {
+            Id = _target.Id,
+            Name = _target.Name,
+            Threads = _threads,
+            FoundBy = active.FoundBy,
+            ThreadId = active.FoundBy == FoundBy.Nothing ? 0 : active.ThreadId,
+            ProgramCounter = active.FoundBy == FoundBy.Nothing ? 0 : active.ProgramCounter,
+            Symbol = active.FoundBy == FoundBy.Nothing ? "" : active.Symbol,
+            Backtrace = active.FoundBy == FoundBy.Nothing ? [] : active.Backtrace,
+        };
+    }
+
+    public void Dispose() => _map.Dispose();
+
+    private bool IsInside(in HeldThread thread)
+    {
+        foreach (AddressRange range in _ranges.All)
+            if (thread.IsIn(range)) return true;
+        return false;
+    }
+
+    private SearchResult LookAtStack(IHeldProcess held, int index)
+    {
+        if (_stacks is null) return SearchResult.Clear;
+        held.GetRegisters(index, out FrameRegisters registers);
+        return _isThorough ? _stacks.RunThoroughly(held, registers) : _stacks.Run(held, registers);
+    }
+
+    private void PrepareStacks()
+    {
+        _unwinder = TargetUnwinder.Prepare(_target);
+        _stacks = new StackSearch(_unwinder, _map, _ranges, _target.Memory);
+        Rehearse();
+    }
+
+    // The stacks of sleeping threads, as they are now: the tables' pages are there afterwards, and so are the rows for the
+    // places where threads usually sleep. What is found does not count.
+    private void Rehearse()
+    {
+        _unwinder!.Begin();
+        _map.Begin();
+        foreach (int tid in ProcFile.ThreadIds(_target.Id).Take(MostRehearsed))
+        {
+            if (ProcFile.TryRead($"/proc/{tid}/syscall")?.Split(' ') is not [.., { Length: > 2 } stack, { Length: > 2 } code]) continue;
+            if (!ulong.TryParse(stack.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong pointer)
+                || !ulong.TryParse(code.AsSpan(2).TrimEnd('\n'), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong counter)) continue;
+            FrameRegisters registers = FrameRegisters.From(counter, pointer, _unwinder.Machine);
+            _ = _stacks!.Run(_target.Memory, registers);
+            // From nowhere: the scan.
+            _ = _stacks.Run(_target.Memory, FrameRegisters.From(0, pointer, _unwinder.Machine));
+        }
+    }
+}
