@@ -1,3 +1,4 @@
+using Pannus.Interop;
 using Pannus.Target;
 
 namespace Pannus.Controller;
@@ -5,32 +6,51 @@ namespace Pannus.Controller;
 /// <summary>The ways into a process that this host offers.</summary>
 public static class Backends
 {
-    private const string KernelDirectory = "/sys/kernel/pannus";
     private static readonly PtraceBackend s_ptrace = new();
+    private static readonly KernelBackend? s_kernel = KernelCalls.Find() is { } calls ? new KernelBackend(calls, s_ptrace) : null;
 
     /// <summary>What each backend offers here, for this user.</summary>
     public static IReadOnlyList<BackendInfo> GetAll() => [Kernel(), Ptrace()];
 
+    /// <summary>The backend that <see cref="BackendKind.Auto"/> stands for on this host.</summary>
+    internal static ITargetBackend Default => s_kernel is not null ? s_kernel : s_ptrace;
+
+    /// <summary>
+    /// The backend to use when a running thread has to be led out of a function while the others stand still, which the
+    /// kernel's hold can't.
+    /// </summary>
+    internal static ITargetBackend ForRunningOut(BackendKind asked, ITargetBackend selected) =>
+        asked == BackendKind.Auto ? s_ptrace : selected;
+
+    /// <summary>Why <see cref="BackendKind.Auto"/> is not <see cref="BackendKind.Kernel"/> here; empty when it is.</summary>
+    internal static string WhyNotKernel => s_kernel is null ? Kernel().Missing : "";
+
     /// <summary>The backend to use. Error: <see cref="PatchErrorId.AccessDenied"/> for one that is not there.</summary>
     internal static ITargetBackend Select(BackendKind kind) => kind switch
     {
-        BackendKind.Kernel => throw new PatchException(PatchErrorId.AccessDenied,
+        BackendKind.Kernel => s_kernel ?? throw new PatchException(PatchErrorId.AccessDenied,
             $"The Kernel backend is not available: {Kernel().Missing} Use -Backend Ptrace or Auto."),
-        _ => s_ptrace,
+        BackendKind.Ptrace => s_ptrace,
+        _ => Default,
     };
 
-    private static BackendInfo Kernel() => new()
+    private static BackendInfo Kernel()
     {
-        Backend = BackendKind.Kernel,
-        IsAvailable = false,
-        IsDefault = false,
-        Scope = "none",
-        CanSuspendSeccomp = false,
-        Detail = $"Linux {KernelRelease()}",
-        Missing = Directory.Exists(KernelDirectory)
-            ? "This version of Pannus cannot use the kernel's Pannus syscalls yet."
-            : $"This kernel has no Pannus syscalls ({KernelDirectory} is not there).",
-    };
+        int? abi = KernelCalls.FoundAbi;
+        bool all = TargetAccess.CanTraceOthers;
+        return new BackendInfo
+        {
+            Backend = BackendKind.Kernel,
+            IsAvailable = s_kernel is not null,
+            IsDefault = s_kernel is not null,
+            Scope = s_kernel is null ? "none" : all ? "all" : "own",
+            CanSuspendSeccomp = s_kernel is not null, // It needs no syscall of the target's.
+            Detail = s_kernel is null ? $"Linux {KernelRelease()}" : $"Linux {KernelRelease()}, Pannus syscalls, interface {abi}",
+            Missing = s_kernel is not null ? all ? "" : "Other users' processes need CAP_SYS_PTRACE: run as root."
+                : abi is null ? $"This kernel has no Pannus syscalls ({KernelCalls.Directory} is not there)."
+                : $"This kernel's Pannus syscalls have interface {abi}, and this module knows {KernelCalls.Abi}.",
+        };
+    }
 
     private static BackendInfo Ptrace()
     {
@@ -45,7 +65,7 @@ public static class Backends
         {
             Backend = BackendKind.Ptrace,
             IsAvailable = all || scope == 0,
-            IsDefault = true,
+            IsDefault = s_kernel is null,
             Scope = all ? "all" : scope == 0 ? "own" : "none",
             CanSuspendSeccomp = TargetAccess.CanSuspendSeccomp,
             Detail = $"Linux {KernelRelease()}, ptrace, memfd and /proc/PID/mem",

@@ -48,7 +48,7 @@ public static class LivePatch
     public static LivePatchPlan Plan(TargetProcess target, LivePatchRequest request)
     {
         ITargetBackend backend = Backends.Select(request.Options.Backend);
-        TargetAccess.CheckCanPatch(target);
+        TargetAccess.CheckCanPatch(target, backend.Kind);
         request.Patch.CheckIsFor(target);
         PatchCommandSet commands = request.Commands;
         string buildId = target.Executable.BuildId;
@@ -98,6 +98,7 @@ public static class LivePatch
         CancellationToken cancellation = default)
     {
         ITargetBackend backend = Backends.Select(request.Options.Backend);
+        if (request.Options.Backend == BackendKind.Auto && Backends.WhyNotKernel is { Length: > 0 } why) verbose?.Invoke($"Backend Ptrace: {why}");
         TimeSpan timeout = request.Options.Timeout;
         using TargetLock hold = TargetLock.Take(target, timeout, cancellation);
         target.Refresh();

@@ -32,6 +32,9 @@ public static class PatchTransaction
     /// <summary>How many stops of one try leave sleeping threads alone; when they keep waking, the next one stops them too.</summary>
     internal const int StopsThatLeaveSleepers = 3;
 
+    // So many busy stops of the kernel's, and ptrace takes over: it can lead a running thread out of a small function.
+    private const int StopsWithoutRunningOut = 3;
+
     private enum Outcome { NotStopped, Busy, Stirred, TakenBack, Failed, Written }
 
     /// <summary>
@@ -107,6 +110,7 @@ public static class PatchTransaction
                     default:
                         verbose?.Invoke($"{check.Found}; trying again.");
                         isVague |= check.IsVague;
+                        if (attempt == StopsWithoutRunningOut) backend = Backends.ForRunningOut(options.Backend, backend);
                         check.Refresh();
                         cancellation.WaitHandle.WaitOne(retry.Next());
                         break;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Pannus.Architectures;
+using Pannus.Controller;
 using Pannus.Elf;
 using Pannus.Interop;
 
@@ -71,15 +72,15 @@ internal static class TargetAccess
         $"{name} is a program for {TargetArchitecture.Describe(program)}, and Pannus patches those for "
         + $"{TargetArchitecture.X64.DisplayName} and {TargetArchitecture.IA32.DisplayName}.");
 
-    /// <summary>Throws when it is known, without touching it, that a target can't be patched by this user.</summary>
-    public static void CheckCanPatch(TargetProcess target)
+    /// <summary>Throws when it is known, without touching it, that a target can't be patched by this user that way.</summary>
+    public static void CheckCanPatch(TargetProcess target, BackendKind backend)
     {
         ProcessStatus status = ProcessStatus.TryRead(target.ViewId)
             ?? throw new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");
         if (WhyWrongArchitecture(target.DisplayName, target.Executable.Image, status) is { } machine) throw machine;
         if (WhyTraced(target.DisplayName, status.TracerId) is { } traced) throw traced;
         if (!target.WritableMemory.CanWrite) throw Denied(target.Id, status, 0);
-        if (status.Seccomp != 0 && !CanSuspendSeccomp) throw SeccompBlocks(target.DisplayName, status);
+        if (status.Seccomp != 0 && backend == BackendKind.Ptrace && !CanSuspendSeccomp) throw SeccompBlocks(target.DisplayName, status);
     }
 
     /// <summary>The refusal for a target under seccomp whose filter this user cannot suspend.</summary>

@@ -49,7 +49,7 @@ public static class TargetCatalog
             BuildId = image?.BuildId ?? "",
             Architecture = image is null ? "" : TargetArchitecture.NameOf(image),
             Threads = status.Threads,
-            Backend = BackendKind.Ptrace,
+            Backend = Backends.Default.Kind,
             LivePatches = maps is null ? 0 : MountName.Count(MemoryMap.Parse(maps)),
             CanPatch = reason.Length == 0,
             Reason = reason,
@@ -66,7 +66,7 @@ public static class TargetCatalog
         if (!mayRead) return TargetAccess.Denied(id, status, 0).Message;
         if (TargetAccess.WhyTraced(name, status.TracerId) is { } traced) return traced.Message;
         if (image is not null && TargetAccess.WhyWrongArchitecture(name, image, status) is { } machine) return machine.Message;
-        if (status.Seccomp != 0 && !TargetAccess.CanSuspendSeccomp) return TargetAccess.SeccompBlocks(name, status).Message;
+        if (status.Seccomp != 0 && !TargetAccess.CanSuspendSeccomp && Backends.Default.Kind == BackendKind.Ptrace) return TargetAccess.SeccompBlocks(name, status).Message;
         return "";
     }
 
