@@ -29,7 +29,7 @@ internal static class TargetAccess
         {
             return status.State is 'Z' or 'X'
                 ? new PatchException(PatchErrorId.TargetNotFound, $"{name} has exited and only waits for its parent.")
-                : new PatchException(PatchErrorId.TargetNotFound, $"{name} is a kernel thread: it has no program to patch.");
+                : new PatchException(PatchErrorId.TargetNotFound, $"{name} is a kernel thread, or is just exiting: it has no program to patch.");
         }
         return null;
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -14,16 +15,20 @@ public sealed class BlockedCallTests
         using TargetProgram program = TargetProgram.Start(Built.Target("blocked", s_fast), $"{TimeoutMilliseconds}");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         string mask = File.ReadAllLines($"/proc/{program.Id}/status").Single(l => l.StartsWith("SigBlk", StringComparison.Ordinal));
-        for (int i = 0; i < Patches; i++)
+        long start = Stopwatch.GetTimestamp();
+        int patches = 0;
+        // On a busy machine fewer fit into the time that the calls are blocked.
+        for (; patches < Patches && Stopwatch.GetElapsedTime(start).TotalMilliseconds < TimeoutMilliseconds * 0.7; patches++)
         {
-            string patch = i % 2 == 0 ? "blocked-a" : "blocked-b";
+            string patch = patches % 2 == 0 ? "blocked-a" : "blocked-b";
             _ = Patching.Apply(program, Built.Target($"patches/{patch}.so", s_fast), "J version version_plug");
             Assert.Contains(mask, File.ReadAllLines($"/proc/{program.Id}/status"));
         }
 
         List<string[]> ends = [];
         while (program.TryNextLine() is { } line) ends.Add(line.Split(' '));
-        Assert.Contains(ends, end => end is ["version", "3"]);
+        Assert.True(patches >= 2, $"{patches} patches");
+        Assert.Contains(ends, end => end[0] == "version" && end[1] == (patches % 2 == 0 ? "3" : "2"));
         ends.RemoveAll(end => end[0] == "version");
         Assert.True(ends.Count > 22, $"{ends.Count} calls");
         Assert.All(ends, end =>
