@@ -38,4 +38,10 @@
 /* What the patch calls NAME is that symbol of the target: C code reaches a name that C can't spell. */
 #define PANNUS_ALIAS(name, symbol) PANNUS_LINE("alias " #name " " symbol)
 
+/* Declares NAME__original: the code of the function NAME of the target that this patch replaces, which must be declared
+ * before. Calling NAME itself calls the patch. Where NAME is qualified in the J, an alias says which it is:
+ * PANNUS_ALIAS(parse__original, "http.c:parse"). It is the code that the program's file has, also when other patches are
+ * in force; refused for the few functions of which the first instructions cannot be moved. */
+#define PANNUS_ORIGINAL(name) extern __typeof__(name) name##__original
+
 #endif

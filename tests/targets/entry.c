@@ -97,22 +97,30 @@ __attribute__((patchable_function_entry(7, 5))) PATCHABLE int nops_7_5(int x)
 	return x + 10;
 }
 
+// The argument and so many more; and what pushes two registers for it.
+#ifdef __x86_64__
+#define PLUS(n) " lea " #n "(%rdi), %eax\n"
+#define PUSHES " push %rbx\n push %rbp\n mov %edi, %ebx\n lea 15(%rbx), %eax\n pop %rbp\n pop %rbx\n"
+#else
+#define PLUS(n) " mov 4(%esp), %eax\n add $" #n ", %eax\n"
+#define PUSHES " push %ebx\n push %ebp\n mov 12(%esp), %ebx\n lea 15(%ebx), %eax\n pop %ebp\n pop %ebx\n"
+#endif
+
 __asm__(
 	".text\n"
 	".macro FUNCTION name\n.p2align 4\n.globl \\name\n.type \\name, @function\n\\name:\n.endm\n"
 	".macro END name\n.size \\name, . - \\name\n.endm\n"
-	// Four bytes, and another function right behind.
-	"FUNCTION asm_short\n lea 11(%rdi), %eax\n ret\nEND asm_short\n"
-	".globl asm_behind\n.type asm_behind, @function\nasm_behind:\n mov $1, %eax\n ret\n.size asm_behind, . - asm_behind\n"
+	// Four bytes, and another function right behind. Then padding.
+	"FUNCTION asm_short\n" PLUS(11) " ret\nEND asm_short\n"
+	".globl asm_behind\n.type asm_behind, @function\nasm_behind:\n mov $1, %eax\n ret\n.size asm_behind, . - asm_behind\n .skip 16, 0x90\n"
 	// A loop to the second instruction.
-	"FUNCTION asm_loops\n xor %eax, %eax\n1: inc %eax\n cmp $12, %eax\n jne 1b\n add %edi, %eax\n ret\nEND asm_loops\n"
+	"FUNCTION asm_loops\n xor %ecx, %ecx\n1: inc %ecx\n cmp $12, %ecx\n jne 1b\n" PLUS(0) " add %ecx, %eax\n ret\nEND asm_loops\n"
 	// A branch of two bytes forward.
-	"FUNCTION asm_jumps\n jmp 1f\n ud2\n ud2\n1: lea 13(%rdi), %eax\n ret\nEND asm_jumps\n"
+	"FUNCTION asm_jumps\n jmp 1f\n ud2\n ud2\n1:\n" PLUS(13) " ret\nEND asm_jumps\n"
 	// Nothing but a jump to another function.
 	"FUNCTION asm_tail\n jmp asm_end\nEND asm_tail\n"
-	"FUNCTION asm_end\n lea 14(%rdi), %eax\n ret\nEND asm_end\n"
-	"FUNCTION asm_pushes\n push %rbx\n push %rbp\n mov %edi, %ebx\n lea 15(%rbx), %eax\n pop %rbp\n pop %rbx\n ret\n"
-		"END asm_pushes\n"
+	"FUNCTION asm_end\n" PLUS(14) " ret\nEND asm_end\n"
+	"FUNCTION asm_pushes\n" PUSHES " ret\nEND asm_pushes\n"
 );
 
 #define CHECK(name, result) \

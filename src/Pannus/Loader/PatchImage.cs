@@ -31,7 +31,7 @@ internal sealed record ImageSymbol(string Name, string Version, ulong Value, ulo
 internal readonly record struct ImageRelocation(ulong Offset, uint Type, ImageSymbol? Symbol, long Addend);
 
 /// <summary>A patch as it lies in memory, placed at address 0 and not yet relocated.</summary>
-internal sealed class PatchImage
+internal sealed record PatchImage
 {
     /// <summary>Name for messages: the file's path.</summary>
     public required string Name { get; init; }
@@ -58,6 +58,13 @@ internal sealed class PatchImage
 
     /// <summary>Size in bytes, a multiple of the page size.</summary>
     public ulong Size => (ulong)Content.Length;
+
+    /// <summary>The image with so many bytes for code behind it, a multiple of the page size.</summary>
+    public PatchImage WithCode(ulong size) => this with
+    {
+        Content = [.. Content, .. new byte[size]],
+        Segments = [.. Segments, new ImageSegment(Size, size, MemoryAccess.Read | MemoryAccess.Execute)],
+    };
 
     /// <summary>Whether an offset is backed by <see cref="Content"/> for this many bytes.</summary>
     public bool Holds(ulong offset, ulong length) => offset <= Size && length <= Size - offset;

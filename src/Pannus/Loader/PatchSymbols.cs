@@ -1,3 +1,4 @@
+using Pannus.Patcher;
 using Pannus.Resolver;
 using Pannus.Target;
 
@@ -5,11 +6,14 @@ namespace Pannus.Loader;
 
 /// <summary>
 /// What the names in a patch mean: its own definitions first, so that a new function never collides with an old one; then
-/// the aliases of its command file; then what the dynamic linker would find; then the target's hidden and local symbols.
+/// the originals of the functions that it replaces; then the aliases of its command file; then what the dynamic linker would find; then the target's hidden and local symbols.
 /// </summary>
 internal sealed class PatchSymbols(TargetProcess target, SymbolResolver resolver, IReadOnlyDictionary<string, string> aliases)
 {
     private readonly Dictionary<(string, string), SymbolTarget?> _found = [];
+
+    /// <summary>Where in the patch the original of a function that it replaces can be called; null for other names.</summary>
+    public Func<string, ulong?> OffsetOfOriginal { get; init; } = _ => null;
 
     /// <summary>
     /// Finds a symbol; null for a weak one that is not there. Errors: <see cref="PatchErrorId.SymbolNotFound"/>,
@@ -19,6 +23,7 @@ internal sealed class PatchSymbols(TargetProcess target, SymbolResolver resolver
     {
         if (symbol.IsDefined)
             return new SymbolTarget(symbol.IsAbsolute ? symbol.Value : address + symbol.Value, symbol.Size);
+        if (OffsetOfOriginal(symbol.Name) is { } original) return new SymbolTarget(address + original);
         if (_found.TryGetValue((symbol.Name, symbol.Version), out SymbolTarget? known)) return known;
         SymbolTarget? found = Look(symbol, image);
         _found.Add((symbol.Name, symbol.Version), found);
@@ -33,6 +38,12 @@ internal sealed class PatchSymbols(TargetProcess target, SymbolResolver resolver
         if (found is null)
         {
             if (symbol.IsWeak) return null;
+            if (symbol.Name.EndsWith(OriginalFunctions.Suffix, StringComparison.Ordinal))
+            {
+                throw new PatchException(PatchErrorId.SymbolNotFound,
+                    $"{image.Name} needs {symbol.Name}, the original of a function that it replaces, and there is no J for such a function. "
+                    + $"If its name is another, give an alias: alias {symbol.Name} TARGET, with TARGET as in its J.");
+            }
             string version = symbol.Version.Length > 0 ? "@" + symbol.Version : "";
             throw new PatchException(PatchErrorId.SymbolNotFound,
                 $"{image.Name} needs {symbol.Name}{version}, which {target.DisplayName} does not have. If it is in a library "

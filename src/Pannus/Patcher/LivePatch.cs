@@ -69,7 +69,9 @@ public static class LivePatch
             [.. resolver.ResolveMany([.. commands.Commands.Select(c => c.Target)]).Select(resolver.ToBound)];
         PatchImage image = PatchImageReader.Read(request.Patch);
         CheckSources(request, image);
-        var names = new PatchSymbols(target, resolver, commands.Aliases);
+        OriginalFunctions originals = OriginalFunctions.Find(target, image, commands, symbols);
+        image = originals.Extend(image);
+        var names = new PatchSymbols(target, resolver, commands.Aliases) { OffsetOfOriginal = originals.OffsetOf };
         var planner = new WritePlanner(target, request.Symbols);
 
         // The patch lies by the code that jumps to it; other modules reach it by islands.
@@ -84,6 +86,7 @@ public static class LivePatch
         }
 
         PatchPlacement placement = PatchPlacement.Near(home, target, image, names);
+        originals.Write(placement, planner);
         var islands = new IslandPlanner(target, placement);
         IReadOnlyList<PlannedWrite> writes = Writes(target, planner, commands, symbols, placement, islands);
         _ = new WriteSet(writes); // Refuses overlaps.

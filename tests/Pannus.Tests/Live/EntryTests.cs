@@ -14,20 +14,29 @@ public sealed class EntryTests
         "asm_short", "asm_loops", "asm_jumps", "asm_tail", "asm_pushes",
     ];
 
+    /// <summary>A compiler, and its options.</summary>
+    public static TheoryData<string, string> Compilers => new()
+    {
+        { "gcc", "-O0" },
+        { "gcc", "-O1" },
+        { "gcc", "-O2" },
+        { "gcc", "-O3 -fcf-protection=full" },
+        { "gcc", "-O2 -fpatchable-function-entry=5" },
+        { "gcc", "-O2 -fpatchable-function-entry=2" },
+        { "gcc", "-O2 -fpatchable-function-entry=7,5 -fcf-protection=full" },
+        { "gcc", "-Os" },
+        { "clang", "-O0" },
+        { "clang", "-O1" },
+        { "clang", "-O2" },
+        { "clang", "-O3 -fcf-protection=full" },
+        { "clang", "-O2 -fpatchable-function-entry=7,5" },
+        { "gcc", "-O2 -m32" },
+        { "gcc", "-O2 -m32 -fno-pic -no-pie -fcf-protection=full" },
+        { "clang", "-O2 -m32" },
+    };
+
     [Theory]
-    [InlineData("gcc", "-O0")]
-    [InlineData("gcc", "-O1")]
-    [InlineData("gcc", "-O2")]
-    [InlineData("gcc", "-O3 -fcf-protection=full")]
-    [InlineData("gcc", "-O2 -fpatchable-function-entry=5")]
-    [InlineData("gcc", "-O2 -fpatchable-function-entry=2")]
-    [InlineData("gcc", "-O2 -fpatchable-function-entry=7,5 -fcf-protection=full")]
-    [InlineData("gcc", "-Os")]
-    [InlineData("clang", "-O0")]
-    [InlineData("clang", "-O1")]
-    [InlineData("clang", "-O2")]
-    [InlineData("clang", "-O3 -fcf-protection=full")]
-    [InlineData("clang", "-O2 -fpatchable-function-entry=7,5")]
+    [MemberData(nameof(Compilers))]
     public void Replaces_functions_with_every_kind_of_entry(string compiler, string flags)
     {
         string[] variables = Variables(flags, compiler);
@@ -37,6 +46,81 @@ public sealed class EntryTests
         Assert.Equal(before.Select(v => v + 1000), Values(program));
         Assert.Equal(LivePatchStatus.AlreadyApplied, Apply(program, variables).Status);
         Assert.Equal("failed 0", Quit(program));
+    }
+
+    [Theory]
+    [MemberData(nameof(Compilers))]
+    public void Calls_the_original_of_every_kind_of_entry(string compiler, string flags)
+    {
+        string[] variables = Variables(flags, compiler);
+        using TargetProgram program = Start(variables);
+        int[] before = Values(program);
+        Assert.Equal(LivePatchStatus.Applied, Apply(program, variables, "entry-original").Status);
+        Assert.Equal(before.Select(v => v + 1000), Values(program));
+        Assert.Equal(LivePatchStatus.AlreadyApplied, Apply(program, variables, "entry-original").Status);
+        Assert.Equal("failed 0", Quit(program));
+    }
+
+    [Fact]
+    public void The_original_is_the_programs_own_code_whatever_patches_are_in_force()
+    {
+        string[] variables = Variables("-O2");
+        using TargetProgram program = Start(variables);
+        int[] before = Values(program);
+        foreach (string patch in (string[])["entry", "entry-original", "entry"])
+        {
+            Assert.Equal(LivePatchStatus.Applied, Apply(program, variables, patch).Status);
+            Assert.Equal(before.Select(v => v + 1000), Values(program));
+        }
+        Assert.Equal("failed 0", Quit(program));
+    }
+
+    [Fact]
+    public void An_object_calls_the_original_too_also_one_that_an_alias_names()
+    {
+        string[] variables = Variables("-O2");
+        using TargetProgram program = Start(variables);
+        string patch = Gcc.Compile("""
+            int plain__original(int);
+            int old_loads__original(int);
+            int plain_plug(int x) { return plain__original(x) + 1000; }
+            int loads_plug(int x) { return old_loads__original(x) + 1000; }
+            """, "-c -O2 -fPIC", "original.o");
+        _ = Patching.Apply(program, patch, "J plain plain_plug\nJ entry!loads loads_plug\nalias old_loads__original entry!loads");
+        Assert.Equal([1004, 1005, 6], Values(program)[..3]);
+        Assert.Equal("failed 0", Quit(program));
+    }
+
+    [Fact]
+    public void Refuses_the_original_of_what_is_not_replaced()
+    {
+        string[] variables = Variables("-O2");
+        using TargetProgram program = Start(variables, 0);
+        string patch = Gcc.Compile("""
+            int loads__original(int);
+            int plug(int x) { return loads__original(x) + 1000; }
+            int another(int x) { return x; }
+            """, "-shared -O2 -fPIC", "none.so");
+        PatchException error = Patching.Refused(program, () => Patching.Apply(program, patch, "J plain plug"));
+        Assert.Equal(PatchErrorId.SymbolNotFound, error.Id);
+        Assert.Contains("there is no J for such a function", error.Message);
+    }
+
+    [Fact]
+    public void Refuses_an_original_that_could_be_two_and_takes_an_alias()
+    {
+        using TargetProgram program = TargetProgram.Start(Built.Target("library", "CFLAGS=-O2"));
+        _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
+        string patch = Gcc.Compile("""
+            int helper__original(int x);
+            int plug(int x) { return helper__original(x); }
+            int another(int x) { return x; }
+            """, "-shared -O2 -fPIC", "two.so");
+        const string commands = "J a.c:helper plug\nJ b.c:helper another\n";
+        PatchException error = Patching.Refused(program, () => Patching.Apply(program, patch, commands));
+        Assert.Equal(PatchErrorId.SymbolAmbiguous, error.Id);
+        Assert.Contains("alias helper__original a.c:helper", error.Message);
+        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, patch, commands + "alias helper__original a.c:helper").Status);
     }
 
     [Fact]
@@ -73,7 +157,8 @@ public sealed class EntryTests
     }
 
     private static string[] Variables(string flags, string compiler = "gcc") =>
-        ["CC=" + compiler, "CFLAGS=" + flags, "PROGRAMS=entry", "PATCHES=entry.so"];
+        ["CC=" + compiler, "CFLAGS=" + flags, "PROGRAMS=entry", "PATCHES=entry.so entry-original.so",
+            flags.Contains("-m32") ? "PATCH_CFLAGS=-O2 -m32" : "PATCH_CFLAGS=-O2"];
 
     private static TargetProgram Start(string[] variables, int threads = 2)
     {

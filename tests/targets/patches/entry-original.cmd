@@ -1,0 +1,15 @@
+J plain plain_plug
+J loads loads_plug
+J branches branches_plug
+J calls calls_plug
+J calls_pointer calls_pointer_plug
+J recurses recurses_plug
+J switches switches_plug
+J nops_5 nops_5_plug
+J nops_2 nops_2_plug
+J nops_7_5 nops_7_5_plug
+J asm_short asm_short_plug
+J asm_loops asm_loops_plug
+J asm_jumps asm_jumps_plug
+J asm_tail asm_tail_plug
+J asm_pushes asm_pushes_plug
