@@ -10,6 +10,7 @@
     Test    Build; every test
     KernelTest  Build; kernel-patch's kernels are built, booted in QEMU and tested; half an hour the first time
     Bench   Build; the benchmarks
+    Fuzz    a million damaged files to the readers; what fails one stays in bin/fuzz
     Pack    Build; the module as it is published, in bin/pack
     Clean   removes bin/
 .EXAMPLE
@@ -20,7 +21,7 @@
 [CmdletBinding()]
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'Bench', 'Pack', 'Clean')]
+    [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'Bench', 'Fuzz', 'Pack', 'Clean')]
     [string] $Task = 'Build'
 )
 Set-StrictMode -Version 3
@@ -196,6 +197,14 @@ function Invoke-Bench {
     Install-Prerequisite ($compilers + $servers)
     Invoke-Build
     & "$bin/host/pannus" "$root/tests/bench/bench.ps1"
+    exit $LASTEXITCODE
+}
+
+function Invoke-Fuzz {
+    Install-Prerequisite $compilers
+    $env:PANNUS_FUZZ_INPUTS = '1000000'
+    dotnet test "$root/tests/Pannus.Tests" -c Release --nologo --filter 'FullyQualifiedName~FuzzTests' `
+        --logger 'console;verbosity=detailed' | ForEach-Object { if ($_ -match '^\s*fuzz |error|Failed') { Write-Line $_.Trim() } }
     exit $LASTEXITCODE
 }
 

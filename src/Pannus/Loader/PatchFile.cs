@@ -41,12 +41,17 @@ public sealed class PatchFile : IDisposable
     public static PatchFile Open(string path)
     {
         string full = System.IO.Path.GetFullPath(path);
-        byte[] data = ReadAll(full);
-        ElfImage image = ElfImage.FromBytes(data, full);
+        return FromBytes(ReadAll(full), full);
+    }
+
+    /// <summary>As <see cref="Open"/>, of a file that was read already.</summary>
+    internal static PatchFile FromBytes(byte[] data, string path)
+    {
+        ElfImage image = ElfImage.FromBytes(data, path);
         try
         {
-            TargetArchitecture architecture = Check(image, full);
-            return new PatchFile(full, Convert.ToHexString(SHA256.HashData(data)).ToLowerInvariant(), image, architecture);
+            TargetArchitecture architecture = Check(image, path);
+            return new PatchFile(path, Convert.ToHexString(SHA256.HashData(data)).ToLowerInvariant(), image, architecture);
         }
         catch
         {

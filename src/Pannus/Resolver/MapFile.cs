@@ -23,22 +23,27 @@ internal sealed class MapFile
     /// <summary>Reads a file. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>, <see cref="PatchErrorId.PatchFileInvalid"/>.</summary>
     public static MapFile Read(string path)
     {
-        var map = new MapFile(path);
-        bool isMap = false;
         try
         {
             using var reader = new StreamReader(RegularFile.Open(path, path, LargestFile));
-            while (reader.ReadLine() is { } line)
-            {
-                // What stands before was thrown away, and has addresses of 0.
-                if (line.StartsWith("Linker script and memory map", StringComparison.Ordinal) || line.StartsWith("Memory map", StringComparison.Ordinal))
-                    isMap = true;
-                else if (isMap) map.ReadLine(line);
-            }
+            return Read(reader, path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new PatchException(PatchErrorId.PatchFileNotFound, $"{path}: {e.Message}", e);
+        }
+    }
+
+    internal static MapFile Read(TextReader reader, string path)
+    {
+        var map = new MapFile(path);
+        bool isMap = false;
+        while (reader.ReadLine() is { } line)
+        {
+            // What stands before was thrown away, and has addresses of 0.
+            if (line.StartsWith("Linker script and memory map", StringComparison.Ordinal) || line.StartsWith("Memory map", StringComparison.Ordinal))
+                isMap = true;
+            else if (isMap) map.ReadLine(line);
         }
         if (isMap && map._addresses.Count > 0) return map;
         throw new PatchException(PatchErrorId.PatchFileInvalid,
@@ -57,6 +62,9 @@ internal sealed class MapFile
         if (space < 0 || !ulong.TryParse(rest[2..space], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong address)) return;
         ReadOnlySpan<char> name = rest[space..].TrimStart();
         if (name.IsEmpty || name.ContainsAny(" \t=()") || char.IsAsciiDigit(name[0]) || name[0] is '/' or '.') return;
+        // A damaged file may have white space of other kinds.
+        foreach (char c in name)
+            if (char.IsWhiteSpace(c)) return;
         _addresses.TryAdd(name.ToString(), address);
     }
 }
