@@ -94,6 +94,18 @@ Describe 'Test-PatchSafety' {
         $safety.Symbol | Should -BeLike 'stuck+0x* (stuck)'
     }
 
+    It 'shows the frames of the thread that is inside' {
+        # The sample's main thread sleeps in main.
+        $safety = Test-PatchSafety $target.Id main
+        $safety.IsSafe | Should -BeFalse
+        $safety.FoundBy | Should -Be Unwound
+        $safety.Symbol | Should -BeLike 'main+0x* (target)'
+        @($safety.Backtrace -like '#* 0x* main+0x* (target)  <-- inside') | Should -HaveCount 1
+        $safety.Backtrace[0] | Should -BeLike '#0 0x* (libc.so.6)'
+        (Test-PatchSafety $target.Id main -SafetyCheck Entry).IsSafe | Should -BeTrue
+        (Test-PatchSafety $target.Id func_J -ScanMemory).IsSafe | Should -BeTrue
+    }
+
     It 'refuses to check nothing' {
         (Get-Refusal { Test-PatchSafety $target.Id }).FullyQualifiedErrorId | Should -BeLike 'CommandInvalid,*'
     }

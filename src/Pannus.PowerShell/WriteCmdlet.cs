@@ -33,6 +33,9 @@ public abstract class WriteCmdlet : PatchCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
+    /// <summary>What must hold of the target's threads; it matters for functions only.</summary>
+    protected virtual (SafetyCheck Check, bool ScanMemory) Safety => default;
+
     /// <summary>Plans a write, asks, and makes it.</summary>
     protected void Write(PatchTargetReference reference, Func<WritePlanner, IReadOnlyList<PlannedWrite>> plan) => ForTarget(reference, target =>
     {
@@ -45,12 +48,15 @@ public abstract class WriteCmdlet : PatchCmdlet
         if (!ShouldProcess(target.DisplayName, Describe(writes[^1]))) return;
         if (Suspension is null)
         {
-            var options = new WriteOptions { Backend = Backend, Timeout = Timeout, RetryInterval = RetryInterval };
+            var options = new WriteOptions
+            {
+                Backend = Backend, Timeout = Timeout, RetryInterval = RetryInterval, SafetyCheck = Safety.Check, ScanMemory = Safety.ScanMemory,
+            };
             PatchTransaction.Write(target, writes, options, WriteVerbose, Cancellation);
         }
         else
         {
-            Suspension.Write(writes);
+            Suspension.Write(writes, Safety.Check, Safety.ScanMemory);
         }
         if (PassThru) WriteObject(writes, enumerateCollection: true);
     });

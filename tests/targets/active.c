@@ -43,6 +43,7 @@ static void handler(int signal)
 
 // The frame's address is on the stack, in a slot of its own, and the CFA an expression that reads it there. rbx, which is
 // clobbered, is found by an expression as well.
+#ifdef __x86_64__
 void by_expression(void (*call)(void));
 __asm__(".pushsection .text\n.globl by_expression\n.type by_expression, @function\nby_expression:\n"
 	".cfi_startproc\n"
@@ -62,6 +63,12 @@ __asm__(".pushsection .text\n.globl by_expression\n.type by_expression, @functio
 	"ret\n"
 	".cfi_endproc\n"
 	".size by_expression, . - by_expression\n.popsection");
+#else
+static void by_expression(void (*call)(void))
+{
+	call();
+}
+#endif
 
 // Its stack is aligned anew, so that the caller's frame is found through a register that was saved.
 __attribute__((noinline)) static void realigned(int size)

@@ -21,12 +21,23 @@ public sealed class InvokeLivePatchCommand : LivePatchCmdlet
     [Parameter, Seconds, ValidateTime(60)]
     public TimeSpan RetryInterval { get; set; } = new WriteOptions().RetryInterval;
 
+    /// <summary>What must hold of the target's threads.</summary>
+    [Parameter]
+    public SafetyCheck SafetyCheck { get; set; }
+
+    /// <summary>Look for stacks that no thread is on in all memory, too.</summary>
+    [Parameter]
+    public SwitchParameter ScanMemory { get; set; }
+
     /// <summary>How to reach into the target.</summary>
     [Parameter]
     public BackendKind Backend { get; set; }
 
     /// <inheritdoc/>
-    protected override WriteOptions Options => new() { Backend = Backend, Timeout = Timeout, RetryInterval = RetryInterval };
+    protected override WriteOptions Options => new()
+    {
+        Backend = Backend, Timeout = Timeout, RetryInterval = RetryInterval, SafetyCheck = SafetyCheck, ScanMemory = ScanMemory,
+    };
 
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForTarget(Target, target =>

@@ -11,9 +11,6 @@ namespace Pannus.PowerShell;
 [OutputType(typeof(PatchSafety))]
 public sealed class TestPatchSafetyCommand : PatchCmdlet
 {
-    // Where nothing tells a function's size at least the bytes of a jump matter.
-    private const ulong JumpLength = 5;
-
     /// <summary>The process to check; a suspension means that its hold is used.</summary>
     [Parameter(ParameterSetName = TargetSet, Position = 0, Mandatory = true, ValueFromPipeline = true)]
     [TargetTransformation, ArgumentCompleter(typeof(TargetIdCompleter)), ValidateNotNull]
@@ -38,6 +35,14 @@ public sealed class TestPatchSafetyCommand : PatchCmdlet
     [Parameter, ValidateRange(1, int.MaxValue)]
     public int Length { get; set; }
 
+    /// <summary>What must hold of the target's threads.</summary>
+    [Parameter]
+    public SafetyCheck SafetyCheck { get; set; }
+
+    /// <summary>Look for stacks that no thread is on in all memory, too.</summary>
+    [Parameter]
+    public SwitchParameter ScanMemory { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -46,8 +51,9 @@ public sealed class TestPatchSafetyCommand : PatchCmdlet
         ForTarget(reference, target =>
         {
             IReadOnlyList<AddressRange> ranges = Ranges(target);
-            WriteObject(suspension is null ? PatchTransaction.Check(target, ranges, new WriteOptions(), Cancellation)
-                : suspension.Check(ranges));
+            var options = new WriteOptions { SafetyCheck = SafetyCheck, ScanMemory = ScanMemory };
+            WriteObject(suspension is null ? PatchTransaction.Check(target, ranges, options, Cancellation)
+                : suspension.Check(ranges, SafetyCheck, ScanMemory));
         });
     }
 
@@ -61,13 +67,14 @@ public sealed class TestPatchSafetyCommand : PatchCmdlet
 
         List<AddressRange> ranges = [];
         SymbolResolver? resolver = null;
+        WritePlanner? planner = null;
         foreach (object item in Symbol)
         {
             object value = item is PSObject wrapped ? wrapped.BaseObject : item;
             ResolvedSymbol symbol = value as ResolvedSymbol
                 ?? (resolver ??= new SymbolResolver(target, new ResolverOptions())).Resolve(value.ToString() ?? "");
             new AddressReference(symbol).CheckIsIn(target.Id);
-            ranges.Add(new AddressRange(symbol.Address, Math.Max(symbol.Size, JumpLength)));
+            ranges.AddRange((planner ??= new WritePlanner(target)).CodeOf(symbol));
         }
         Address?.CheckIsIn(target.Id);
         if (Address is not null) ranges.Add(new AddressRange(Address.Address, (ulong)Length));

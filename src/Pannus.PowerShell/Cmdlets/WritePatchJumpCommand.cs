@@ -13,6 +13,17 @@ public sealed class WritePatchJumpCommand : SymbolWriteCmdlet
     [AddressTransformation]
     public AddressReference Destination { get; set; } = null!;
 
+    /// <summary>What must hold of the target's threads.</summary>
+    [Parameter]
+    public SafetyCheck SafetyCheck { get; set; }
+
+    /// <summary>Look for stacks that no thread is on in all memory, too.</summary>
+    [Parameter]
+    public SwitchParameter ScanMemory { get; set; }
+
+    /// <inheritdoc/>
+    protected override (SafetyCheck Check, bool ScanMemory) Safety => (SafetyCheck, ScanMemory);
+
     /// <inheritdoc/>
     protected override IReadOnlyList<PlannedWrite> Plan(WritePlanner planner)
     {

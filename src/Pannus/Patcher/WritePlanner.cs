@@ -42,6 +42,17 @@ public sealed class WritePlanner(TargetProcess target, ResolverOptions? symbols 
         return [far with { Kind = PlannedWriteKind.Island, Guarded = far.Range }, near with { Guarded = entry.Guarded, Function = body }];
     }
 
+    /// <summary>
+    /// The code in which no thread may have a frame when a function is replaced: what <see cref="PatchTransaction.Check"/>
+    /// is given; of data, its bytes. Errors: <see cref="PatchErrorId.CodeChanged"/>, <see cref="PatchErrorId.MemoryInaccessible"/>.
+    /// </summary>
+    public IReadOnlyList<AddressRange> CodeOf(ResolvedSymbol function)
+    {
+        CheckIsOf(function);
+        if (!target.Map.Covers(function.Address, 1, MemoryAccess.Execute)) return [new AddressRange(function.Address, Math.Max(function.Size, 1))];
+        return _functions.Of(function, FunctionCode.Read(target, function).Place);
+    }
+
     /// <summary>Where the jump of a function goes. Errors as of <see cref="Jump"/>.</summary>
     internal FunctionEntry Entry(ResolvedSymbol function)
     {

@@ -35,8 +35,11 @@ internal static class SymbolAt
         ElfSymbol best = default;
         foreach (ElfSymbol s in Tables(module))
         {
-            if (s.Value > value || s.Value < best.Value || (s.Size > 0 && value - s.Value >= s.Size)) continue;
-            if (s.Value > best.Value || !s.IsLocal) best = s;
+            if (s.Value > value || (s.Size > 0 && value - s.Value >= s.Size)) continue;
+            // Labels without a size may lie inside a function, whose name says more.
+            int rank = (s.Size > 0).CompareTo(best.Size > 0);
+            if (rank == 0) rank = s.Value.CompareTo(best.Value);
+            if (rank > 0 || (rank == 0 && !s.IsLocal)) best = s;
         }
         value = address - module.LoadBias;
         return best.IsDefined ? $"{best.Name}+0x{value - best.Value:x} ({module.Name})" : $"{module.Name}+0x{value:x}";

@@ -30,12 +30,12 @@ internal sealed class TargetUnwinder
     private readonly byte[] _proof = new byte[LongestProof];
     private int _stop;
 
-    private TargetUnwinder(UnwindMachine machine, List<Part> parts)
+    /// <summary>An unwinder by tables that have been read.</summary>
+    public TargetUnwinder(UnwindMachine machine, IEnumerable<Part> parts)
     {
         Machine = machine;
-        parts.Sort((a, b) => a.Start.CompareTo(b.Start));
-        _parts = [.. parts];
-        _starts = [.. parts.Select(p => p.Start)];
+        _parts = [.. parts.OrderBy(p => p.Start)];
+        _starts = [.. _parts.Select(p => p.Start)];
         _expression = new FrameExpression(machine);
     }
 
@@ -164,7 +164,15 @@ internal sealed class TargetUnwinder
         return part.IsThere;
     }
 
-    private sealed class Part(ulong start, ulong end, ulong bias, UnwindTable table)
+    private struct CachedRow
+    {
+        public Part? Part;
+        public ulong Address;
+        public FrameRow Row;
+    }
+
+    /// <summary>A module in the target, with its table.</summary>
+    internal sealed class Part(ulong start, ulong end, ulong bias, UnwindTable table)
     {
         public ulong Start => start;
         public ulong End => end;
@@ -172,12 +180,5 @@ internal sealed class TargetUnwinder
         public UnwindTable Table => table;
         public int SeenAt { get; set; } = -1;
         public bool IsThere { get; set; }
-    }
-
-    private struct CachedRow
-    {
-        public Part? Part;
-        public ulong Address;
-        public FrameRow Row;
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Pannus.Tests.Support;
+using Pannus.Tests.Unwinder;
 using Xunit.Abstractions;
 
 namespace Pannus.Tests.Fuzz;
@@ -72,6 +73,15 @@ public sealed class FuzzTests(ITestOutputHelper output)
         Assert.Empty(failures);
         // Otherwise the damage would never have reached what is checked, or never have passed it.
         Assert.InRange(refused, inputs / 100, inputs - inputs / 100);
+    }
+
+    [Fact]
+    public void Unwinds_by_damaged_tables_or_does_not()
+    {
+        var clock = Stopwatch.StartNew();
+        string report = UnwindFuzz.Run((int)(s_inputs * 0.2), seed: 1);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"fuzz unwind: {report}, in {clock.Elapsed.TotalSeconds:0} s"));
+        Assert.DoesNotContain(" 0 steps", report);
     }
 
     private static void Keep(string name, int number, byte[] bytes, string failure, List<string> failures)

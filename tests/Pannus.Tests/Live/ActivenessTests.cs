@@ -13,7 +13,8 @@ public sealed class ActivenessTests
     public static TheoryData<string, string> Stacks()
     {
         TheoryData<string, string> all = [];
-        foreach (string flags in (string[])["-O2", "-O0", "-O2 -fno-omit-frame-pointer", "-O2 -fno-asynchronous-unwind-tables -fno-unwind-tables"])
+        foreach (string flags in (string[])["-O2", "-O0", "-O2 -fno-omit-frame-pointer", "-O2 -fno-asynchronous-unwind-tables -fno-unwind-tables",
+            "-O2 -m32", "-O0 -m32"])
         {
             foreach (string way in (string[])["spin", "sleep", "callback", "interrupted", "recursion", "expression", "realigned", "handler", "noreturn"])
                 all.Add(way, flags);
@@ -27,13 +28,13 @@ public sealed class ActivenessTests
     {
         using TargetProgram program = Enter(way, flags);
         string name = way == "noreturn" ? "last_call" : "work", commands = $"J {name} {name}_plug";
-        PatchException error = Patching.Refused(program, () => Apply(program, commands, s_hurry));
+        PatchException error = Patching.Refused(program, () => Apply(program, commands, s_hurry, flags));
         Assert.Equal(PatchErrorId.FunctionActive, error.Id);
-        Assert.Contains($"{name}+0x", error.Message);
+        Assert.True(error.Message.Contains($"{name}+0x"), error.Message);
         Assert.Contains("<-- ", error.Message);
         if (!flags.Contains("-fno-asynchronous")) Assert.Contains("<-- inside", error.Message);
 
-        Task<LivePatchResult> patching = Task.Run(() => Apply(program, commands, new WriteOptions()));
+        Task<LivePatchResult> patching = Task.Run(() => Apply(program, commands, new WriteOptions(), flags));
         await Task.Delay(50);
         Assert.False(patching.IsCompleted);
         program.Say("leave");
@@ -124,11 +125,12 @@ public sealed class ActivenessTests
 
     private static TargetProgram Start(string way, string flags)
     {
-        TargetProgram program = TargetProgram.Start(Built.Target("active", "CFLAGS=" + flags), way);
+        TargetProgram program = TargetProgram.Start(Built.Target("active", "CFLAGS=" + flags, "PROGRAMS=active", "PATCHES="), way);
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         return program;
     }
 
-    private static LivePatchResult Apply(TargetProgram program, string commands, WriteOptions options) =>
-        Patching.Apply(program, Built.Target("patches/active.so", "CFLAGS=-O2"), commands, options: options);
+    private static LivePatchResult Apply(TargetProgram program, string commands, WriteOptions options, string flags = "") => Patching.Apply(
+        program, Built.Target("patches/active.so", "CFLAGS=-O2", flags.Contains("-m32") ? "PATCH_CFLAGS=-O2 -m32" : "PATCH_CFLAGS=-O2", "PROGRAMS=active",
+            "PATCHES=active.so"), commands, options: options);
 }
