@@ -17,7 +17,9 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
 
     public BackendKind Kind => BackendKind.Kernel;
 
-    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body)
+    // All threads are stopped by one call: there is nothing that could be looked at before.
+    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body,
+        Action<IHeldProcess>? early = null)
     {
         TimeSpan pause = default;
         TracerThread.Run("pannus-holder", () =>

@@ -15,13 +15,14 @@ internal sealed class PtraceBackend : ITargetBackend
 
     public BackendKind Kind => BackendKind.Ptrace;
 
-    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body)
+    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body,
+        Action<IHeldProcess>? early = null)
     {
         long start = Stopwatch.GetTimestamp();
         for (int attempt = 0; ; attempt++)
         {
             TimeSpan left = stopTimeout - Stopwatch.GetElapsedTime(start), stop = s_firstStop * (1 << Math.Min(attempt, 10));
-            string obstacle = TryHold(target, left < stop ? left : stop, leaveSleepers, body, out TimeSpan pause);
+            string obstacle = TryHold(target, left < stop ? left : stop, leaveSleepers, body, early, out TimeSpan pause);
             if (obstacle.Length == 0) return pause;
             if (Stopwatch.GetElapsedTime(start) >= stopTimeout)
             {
@@ -35,7 +36,8 @@ internal sealed class PtraceBackend : ITargetBackend
 
     // Says what kept the target from being stopped; nothing when body has run.
     private static string TryHold(
-        TargetProcess target, TimeSpan timeout, bool leaveSleepers, Action<IHeldProcess> body, out TimeSpan pause)
+        TargetProcess target, TimeSpan timeout, bool leaveSleepers, Action<IHeldProcess> body, Action<IHeldProcess>? early,
+        out TimeSpan pause)
     {
         string obstacle = "";
         TimeSpan held = default;
@@ -52,7 +54,7 @@ internal sealed class PtraceBackend : ITargetBackend
             long deadline = Stopwatch.GetTimestamp() + (long)(timeout.TotalSeconds * Stopwatch.Frequency);
             try
             {
-                if (tracees.StopAll(deadline))
+                if (tracees.StopAll(deadline, early))
                 {
                     if (tracees.ThreadCount == 0)
                         throw new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");

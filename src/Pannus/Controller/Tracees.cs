@@ -36,6 +36,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     private bool[] _isAsleep = new bool[64];
     private int[] _held = new int[64];
     private int _count, _stopped;
+    private bool _isEarly;
     private long _heldSince, _releasedAt;
 
     public Tracees(TargetProcess target)
@@ -45,7 +46,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         _tracerId = (int)Syscall.Call(Syscall.Gettid);
     }
 
-    public int ThreadCount => _stopped + _sleepers.Count;
+    public int ThreadCount => _stopped + (_isEarly ? 0 : _sleepers.Count);
 
     public bool IsSealed => _sleepers.HaveSlept();
 
@@ -119,19 +120,27 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         }
     }
 
-    /// <summary>Stops every thread; false when time ran out first.</summary>
-    public bool StopAll(long deadline)
+    /// <summary>
+    /// Stops every thread; false when time ran out first. <paramref name="early"/> is called between the threads that sleep
+    /// and those that run.
+    /// </summary>
+    public bool StopAll(long deadline, Action<IHeldProcess>? early)
     {
         _heldSince = Stopwatch.GetTimestamp();
         bool hasRunning = false;
         for (int i = 0; i < _count; i++) hasRunning |= !_isAsleep[i];
         if (!Stop(asleep: true, deadline)) return false;
+        _stopped = 0;
+        AddStopped(asleep: true);
+        if (early is not null)
+        {
+            _isEarly = true;
+            early(this);
+            _isEarly = false;
+        }
         if (hasRunning) _heldSince = Stopwatch.GetTimestamp();
         if (!Stop(asleep: false, deadline)) return false;
-
-        _stopped = 0;
-        for (int i = 0; i < _count; i++)
-            if (_states[i] == State.Stopped) _held[_stopped++] = i;
+        AddStopped(asleep: false);
         return true;
     }
 
@@ -175,7 +184,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         none.Grow(8);
         const int noThread = int.MaxValue;
         none.Add(noThread);
-        none.StopAll(0);
+        none.StopAll(0, null);
         none._states[0] = State.Running;
         none.WaitForStop(0, 0);
         _ = Ptrace.TryGetStop(noThread, out _);
@@ -246,6 +255,12 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         Array.Resize(ref _isAsleep, capacity);
         Array.Resize(ref _held, capacity);
         _known.EnsureCapacity(capacity);
+    }
+
+    private void AddStopped(bool asleep)
+    {
+        for (int i = 0; i < _count; i++)
+            if (_states[i] == State.Stopped && _isAsleep[i] == asleep) _held[_stopped++] = i;
     }
 
     private bool Stop(bool asleep, long deadline)

@@ -22,7 +22,8 @@ internal sealed class ActivenessCheck : IDisposable
     private TargetUnwinder? _unwinder;
     private HeldThread _thread;
     private SearchResult _result;
-    private int _threads;
+    private int _threads, _seen;
+    private bool _isActiveEarly;
 
     private ActivenessCheck(TargetProcess target, CodeRanges ranges, SafetyCheck check, bool scanMemory, bool isThorough)
     {
@@ -68,22 +69,30 @@ internal sealed class ActivenessCheck : IDisposable
     }
 
     /// <summary>
+    /// Looks at threads that are stopped while others still run: what was seen of them holds for the stop that follows, and
+    /// the threads that run are held for so much less.
+    /// </summary>
+    public void LookEarly(IHeldProcess held)
+    {
+        Begin();
+        (_seen, _isActiveEarly) = (0, false);
+        while (_seen < held.ThreadCount && !_isActiveEarly)
+            if (!(_isActiveEarly = IsThreadActive(held, _seen, mayRun: false))) _seen++;
+    }
+
+    /// <summary>
     /// Whether a thread is inside. One that runs inside, and has no frame further up there, is first let run on, all others
     /// held, when <paramref name="mayRun"/> says so.
     /// </summary>
     public bool IsActive(IHeldProcess held, bool mayRun)
     {
-        _map.Begin();
-        _unwinder?.Begin();
+        Begin();
         _threads = held.ThreadCount;
-        for (int i = 0; i < held.ThreadCount; i++)
-        {
-            bool isOut = !IsInside(held.GetThread(i)) || (mayRun && held.TryRunOut(i, _ranges.All));
-            _thread = held.GetThread(i);
-            _result = LookAtStack(held, i);
-            if (!isOut) _result = SearchResult.Unwound;
-            if (_result != SearchResult.Clear) return true;
-        }
+        int first = _seen;
+        bool isActive = _isActiveEarly;
+        (_seen, _isActiveEarly) = (0, false);
+        for (int i = first; i < held.ThreadCount && !isActive; i++) isActive = IsThreadActive(held, i, mayRun);
+        if (isActive) return true;
         if (_memory is null || !_memory.IsFound(held)) return false;
         _thread = default;
         _result = SearchResult.Scanned;
@@ -121,6 +130,21 @@ internal sealed class ActivenessCheck : IDisposable
 
     public void Dispose() => _map.Dispose();
 
+    private void Begin()
+    {
+        _map.Begin();
+        _unwinder?.Begin();
+    }
+
+    private bool IsThreadActive(IHeldProcess held, int index, bool mayRun)
+    {
+        bool isOut = !IsInside(held.GetThread(index)) || (mayRun && held.TryRunOut(index, _ranges.All));
+        _thread = held.GetThread(index);
+        _result = LookAtStack(held, index);
+        if (!isOut) _result = SearchResult.Unwound;
+        return _result != SearchResult.Clear;
+    }
+
     private bool IsInside(in HeldThread thread)
     {
         foreach (AddressRange range in _ranges.All)
@@ -146,8 +170,8 @@ internal sealed class ActivenessCheck : IDisposable
     // places where threads usually sleep. What is found does not count.
     private void Rehearse()
     {
-        _unwinder!.Begin();
-        _map.Begin();
+        Begin();
+        _unwinder!.Rehearse(_target.Memory);
         foreach (int tid in ProcFile.ThreadIds(_target.Id).Take(MostRehearsed))
         {
             if (ProcFile.TryRead($"/proc/{tid}/syscall")?.Split(' ') is not [.., { Length: > 2 } stack, { Length: > 2 } code]) continue;

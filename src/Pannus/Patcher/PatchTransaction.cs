@@ -92,7 +92,7 @@ public static class PatchTransaction
                 TimeSpan left = options.Timeout - Stopwatch.GetElapsedTime(start);
                 // The last stop gets its time, too: it is what tells a busy function from a target that can't be stopped.
                 bool leaveSleepers = stirred < StopsThatLeaveSleepers && !isExposed && !isVague;
-                TimeSpan pause = backend.WhileHeld(target, left > s_leastStop ? left : s_leastStop, leaveSleepers, body);
+                TimeSpan pause = backend.WhileHeld(target, left > s_leastStop ? left : s_leastStop, leaveSleepers, body, check.LookEarly);
                 switch (outcome)
                 {
                     case Outcome.Written:
@@ -137,7 +137,7 @@ public static class PatchTransaction
             {
                 isCertain = !check.IsActive(held, mayRun: false) || !check.IsVague;
                 isCertain &= held.IsSealed;
-            });
+            }, check.LookEarly);
         }
         return check.Safety();
     }

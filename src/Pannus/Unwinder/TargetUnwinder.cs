@@ -21,7 +21,7 @@ internal enum StepResult
 /// </summary>
 internal sealed class TargetUnwinder
 {
-    private const int CachedRows = 1024, LongestProof = 64;
+    private const int CachedRows = 1024, RehearsedSteps = 16, LongestProof = 64;
 
     private readonly Part[] _parts;
     private readonly ulong[] _starts;
@@ -57,11 +57,21 @@ internal sealed class TargetUnwinder
     /// <summary>Tells that a new stop has begun: what was mapped in the one before may have gone since.</summary>
     public void Begin() => _stop++;
 
-    /// <summary>The function that an address is in, by its table; null when no table knows it.</summary>
-    public (ulong Start, ulong Length)? FindFunction(ulong address)
+    /// <summary>Takes steps in every module, so that none is taken for the first time in earnest. They lead nowhere.</summary>
+    public void Rehearse(IMemoryReader memory)
     {
-        if (FindPart(address) is not { } part || !part.Table.TryFind(Machine.Word.Wrap(address - part.Bias), out FrameEntry entry)) return null;
-        return (Machine.Word.Wrap(entry.Start + part.Bias), entry.Length);
+        var window = new StackWindow(memory, Machine);
+        foreach (Part part in _parts)
+        {
+            for (int i = 0; i < part.Table.Count; i += 1 + part.Table.Count / RehearsedSteps)
+            {
+                FrameRegisters registers = new(Machine);
+                for (int r = 0; r < Machine.Registers; r++) registers.Set(r, part.Start);
+                registers.Set(Machine.ProgramCounter, Machine.Word.Wrap(part.Table.StartOf(i) + part.Bias));
+                bool isExact = true;
+                _ = Step(ref registers, ref isExact, window);
+            }
+        }
     }
 
     /// <summary>

@@ -31,6 +31,9 @@ internal sealed class UnwindTable
     /// <summary>Number of functions that it knows.</summary>
     public int Count => _starts.Length;
 
+    /// <summary>First address of the function of a number.</summary>
+    public ulong StartOf(int index) => _starts[index];
+
     /// <summary>Whether the functions were found by .eh_frame_hdr.</summary>
     public bool HasHeader { get; private set; }
 
