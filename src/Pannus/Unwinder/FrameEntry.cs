@@ -69,8 +69,8 @@ internal struct FrameEntry
         byte version = cursor.Byte();
         if (version is not (1 or 3)) return false;
         int augmentation = cursor.Position;
-        while (cursor.Byte() != 0)
-            if (cursor.IsBroken) return false;
+        while (cursor.Byte() != 0) { }
+        if (cursor.IsBroken) return false;
         ReadOnlySpan<byte> letters = section[augmentation..(cursor.Position - 1)];
         CodeFactor = cursor.Unsigned();
         DataFactor = cursor.Signed();

@@ -88,11 +88,8 @@ internal sealed class UnwindTable
     {
         foreach (ProgramHeader header in image.ProgramHeaders)
         {
-            if (header.Type == ProgramHeaderType.GnuEhFrame && header.MemorySize is > 0 and < LargestSection)
-            {
-                byte[] bytes = new byte[header.MemorySize];
-                if (image.TryReadVirtual(header.VirtualAddress, bytes)) return (header.VirtualAddress, bytes);
-            }
+            if (header.Type == ProgramHeaderType.GnuEhFrame && header.FileSize is > 0 and < LargestSection)
+                return (header.VirtualAddress, image.VirtualSlice(header.VirtualAddress, header.FileSize, ".eh_frame_hdr").ToArray());
         }
         return (0, []);
     }
@@ -125,8 +122,7 @@ internal sealed class UnwindTable
         {
             ulong inside = pointer - load.VirtualAddress;
             if (!load.IsLoad || inside >= load.FileSize || load.FileSize - inside > LargestSection) continue;
-            byte[] bytes = new byte[load.FileSize - inside];
-            if (image.TryReadVirtual(pointer, bytes)) return (pointer, bytes);
+            return (pointer, image.VirtualSlice(pointer, load.FileSize - inside, ".eh_frame").ToArray());
         }
         return null;
     }
