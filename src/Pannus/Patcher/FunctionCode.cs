@@ -99,7 +99,11 @@ internal sealed class FunctionCode
         target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End);
 
     /// <summary>Whether an instruction does nothing and is not meant to: NOP in every length, INT3.</summary>
-    public static bool IsPadding(in Instruction i) => i.Mnemonic is Mnemonic.Nop or Mnemonic.Int3;
+    public static bool IsPadding(in Instruction i) => i.Mnemonic is Mnemonic.Nop or Mnemonic.Int3 || IsLongNop(i);
+
+    // What assemblers fill IA-32 code with: lea esi, [esi+0] in several lengths.
+    private static bool IsLongNop(in Instruction i) => i.CodeSize == CodeSize.Code32 && i.Mnemonic == Mnemonic.Lea
+        && i.MemoryBase == i.Op0Register && i.MemoryIndex == Register.None && i.MemoryDisplacement32 == 0;
 
     /// <summary>Whether execution never goes on behind it.</summary>
     public static bool EndsFlow(in Instruction i) => i.Mnemonic is Mnemonic.Int3 or Mnemonic.Hlt

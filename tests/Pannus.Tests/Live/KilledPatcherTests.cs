@@ -8,16 +8,18 @@ public sealed class KilledPatcherTests
 {
     private const int Kills = 25;
 
-    [Fact]
-    public void A_target_survives_the_death_of_its_patcher_at_any_instant()
+    [Theory]
+    [InlineData(Machine.X64)]
+    [InlineData(Machine.IA32)]
+    public void A_target_survives_the_death_of_its_patcher_at_any_instant(string machine)
     {
-        using TargetProgram program = TargetProgram.Start(Built.Target("invariants", "CFLAGS=-O2"), "2");
+        using TargetProgram program = TargetProgram.Start(Built.Target("invariants", Machine.Fast(machine)), "2");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         var random = new Random(2004);
         bool wasPatched = false;
         for (int kill = 0; kill < Kills; kill++)
         {
-            using Process patcher = StartPatching(program.Id);
+            using Process patcher = StartPatching(program.Id, machine);
             Assert.Equal("patching", patcher.StandardOutput.ReadLine());
             Thread.Sleep(random.Next(200));
             patcher.Kill();
@@ -35,9 +37,9 @@ public sealed class KilledPatcherTests
     }
 
     // Patches A and B in turn as fast as it can.
-    private static Process StartPatching(int id)
+    private static Process StartPatching(int id, string machine)
     {
-        string patches = Path.GetDirectoryName(Built.Target("patches/invariants-a.so", "CFLAGS=-O2"))!;
+        string patches = Path.GetDirectoryName(Built.Target("patches/invariants-a.so", Machine.Fast(machine)))!;
         string script = "$a = 'invariants-a', 'invariants-b'; "
             + $"$null = Test-LivePatch {id} {patches}/invariants-a.so '' {patches}/invariants-a.cmd; $Host.UI.WriteLine('patching'); "
             + $"while ($true) {{ foreach ($p in $a) {{ $null = Invoke-LivePatch {id} \"{patches}/$p.so\" '' \"{patches}/$p.cmd\" }} }}";

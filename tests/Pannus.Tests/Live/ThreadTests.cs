@@ -4,11 +4,11 @@ using Pannus.Tests.Support;
 namespace Pannus.Tests.Live;
 
 /// <summary>Threads, and processes in the same memory, that can't be stopped like the others.</summary>
-public sealed class ThreadTests
+public abstract class ThreadTests(string machine)
 {
     private const string Jump = "J work work_plug";
-    private static readonly string[] s_fast = ["CFLAGS=-O2"];
-    private static readonly string s_patch = Built.Target("patches/threads.so", s_fast);
+    private readonly string[] _fast = Machine.Fast(machine);
+    private readonly string _patch = Built.Target("patches/threads.so", Machine.Fast(machine));
 
     [Fact]
     public void A_vfork_child_is_waited_for()
@@ -16,7 +16,7 @@ public sealed class ThreadTests
         using TargetProgram program = Start();
         program.Say("vfork");
         Thread.Sleep(100);
-        LivePatchResult result = Patching.Apply(program, s_patch, Jump);
+        LivePatchResult result = Patching.Apply(program, _patch, Jump);
         Assert.Equal(LivePatchStatus.Applied, result.Status);
         _ = program.WaitFor(l => l.StartsWith("child", StringComparison.Ordinal));
         Assert.Equal("value 3", Value(program));
@@ -29,12 +29,12 @@ public sealed class ThreadTests
         program.Say("clone");
         string child = program.WaitFor(l => l.StartsWith("child", StringComparison.Ordinal)).Split(' ')[1];
         var hurry = new WriteOptions { Timeout = TimeSpan.FromSeconds(0.5) };
-        PatchException error = Patching.Refused(program, () => Patching.Apply(program, s_patch, Jump, options: hurry));
+        PatchException error = Patching.Refused(program, () => Patching.Apply(program, _patch, Jump, options: hurry));
         Assert.Equal(PatchErrorId.StopTimeout, error.Id);
         Assert.Contains($"process {child} shares its memory", error.Message);
         program.Say("end");
         _ = program.WaitFor("ended");
-        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, s_patch, Jump).Status);
+        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, _patch, Jump).Status);
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class ThreadTests
             {
                 program.Say("write");
                 while (!Directory.GetDirectories($"/proc/{program.Id}/task").Any(t => File.ReadAllText(t + "/stat").Contains(") D "))) Thread.Sleep(5);
-                Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, s_patch, Jump).Status);
+                Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, _patch, Jump).Status);
                 Assert.Equal("value 3", Value(program));
             }
             finally
@@ -68,30 +68,30 @@ public sealed class ThreadTests
     }
 
     [Fact]
-    public void A_process_whose_first_thread_has_ended_is_patched()
+    public void A_process_whose_first_thread_has_ended_i_patched()
     {
         using TargetProgram program = Start();
         program.Say("leave");
         while (program.State != 'Z') Thread.Sleep(1);
-        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, s_patch, Jump).Status);
+        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, _patch, Jump).Status);
         Assert.Equal("value 3", Value(program));
     }
 
     [Fact]
     public void Two_thousand_threads_are_patched()
     {
-        using TargetProgram program = TargetProgram.Start(Built.Target("threads", s_fast), "2000", "20000");
+        using TargetProgram program = TargetProgram.Start(Built.Target("threads", _fast), "2000", "20000");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
-        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, s_patch, Jump,
+        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, _patch, Jump,
             options: new WriteOptions { Timeout = TimeSpan.FromSeconds(20) }).Status);
         Assert.Equal("value 3", Value(program));
         program.Say("quit");
         Assert.Equal("failed 0", program.WaitFor(l => l.StartsWith("failed", StringComparison.Ordinal)));
     }
 
-    private static TargetProgram Start(params string[] arguments)
+    private TargetProgram Start(params string[] arguments)
     {
-        TargetProgram program = TargetProgram.Start(Built.Target("sharing", s_fast), arguments);
+        TargetProgram program = TargetProgram.Start(Built.Target("sharing", _fast), arguments);
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         return program;
     }
@@ -102,3 +102,7 @@ public sealed class ThreadTests
         return program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal));
     }
 }
+
+public sealed class X64ThreadTests() : ThreadTests(Machine.X64);
+
+public sealed class IA32ThreadTests() : ThreadTests(Machine.IA32);

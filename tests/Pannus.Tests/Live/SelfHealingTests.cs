@@ -1,0 +1,103 @@
+using Pannus.Architectures;
+using Pannus.Controller;
+using Pannus.Loader;
+using Pannus.Resolver;
+using Pannus.Target;
+using Pannus.Tests.Support;
+
+namespace Pannus.Tests.Live;
+
+/// <summary>A thread that was borrowed and that nobody takes back goes home by itself, and has kept everything.</summary>
+public sealed class SelfHealingTests
+{
+    // Registers of every kind hold values while the thread spins; when it may go on it compares.
+    private const string Source = """
+        #include <immintrin.h>
+        #include <signal.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <string.h>
+        int go;
+        float in[8][4], out[8][4];
+        long double st[3];
+        #ifdef __i386__
+        #define REGISTERS "ebx", "ecx", "edx", "esi", "edi"
+        #define SET(n) "mov $0x11110000, %%eax\n mov $0x22220000, %%ebx\n mov $0x33330000, %%ecx\n mov $0x44440000, %%edx\n" \
+            "mov $0x55550000, %%esi\n mov $0x66660000, %%edi\n"
+        #define CHECK "sub $0x11110000, %%eax\n sub $0x22220000, %%ebx\n sub $0x33330000, %%ecx\n sub $0x44440000, %%edx\n" \
+            "sub $0x55550000, %%esi\n sub $0x66660000, %%edi\n or %%ebx, %%eax\n or %%ecx, %%eax\n or %%edx, %%eax\n" \
+            "or %%esi, %%eax\n or %%edi, %%eax\n"
+        #else
+        #define REGISTERS "rbx", "rcx", "rdx", "rsi", "rdi", "r12", "r15"
+        #define SET(n) "mov $0x11110000, %%rax\n mov $0x22220000, %%rbx\n mov $0x33330000, %%rcx\n mov $0x44440000, %%rdx\n" \
+            "mov $0x55550000, %%rsi\n mov $0x66660000, %%rdi\n mov $0x12120000, %%r12\n mov $0x15150000, %%r15\n"
+        #define CHECK "sub $0x11110000, %%rax\n sub $0x22220000, %%rbx\n sub $0x33330000, %%rcx\n sub $0x44440000, %%rdx\n" \
+            "sub $0x55550000, %%rsi\n sub $0x66660000, %%rdi\n sub $0x12120000, %%r12\n sub $0x15150000, %%r15\n" \
+            "or %%rbx, %%rax\n or %%rcx, %%rax\n or %%rdx, %%rax\n or %%rsi, %%rax\n or %%rdi, %%rax\n or %%r12, %%rax\n or %%r15, %%rax\n"
+        #endif
+        #define EACH(x) x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7)
+        int main(void)
+        {
+            unsigned long wrong;
+            sigset_t before, after;
+            for (int i = 0; i < 32; i++) in[i / 4][i % 4] = i + 0.5f;
+            setvbuf(stdout, NULL, _IOLBF, 0);
+            sigemptyset(&before);
+            sigaddset(&before, SIGUSR2);
+            sigprocmask(SIG_BLOCK, &before, NULL);
+            puts("ready");
+        #define LOAD(n) "movups " #n "*16+in, %%xmm" #n "\n"
+        #define STORE(n) "movups %%xmm" #n ", " #n "*16+out\n"
+            __asm__ volatile("fninit\n fldpi\n fldl2e\n fld1\n" EACH(LOAD) SET()
+                "1: cmpl $0, go\n je 1b\n" CHECK EACH(STORE) "fstpt st\n fstpt st+16\n fstpt st+32\n"
+                : "=a"(wrong) : : REGISTERS, "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
+            sigprocmask(SIG_BLOCK, NULL, &after);
+            long double *second = (long double *)((char *)st + 16), *third = (long double *)((char *)st + 32);
+            printf("registers %lx vectors %d x87 %.3Lf %.3Lf %.3Lf mask %d %d\n", wrong, memcmp(in, out, sizeof in), *st, *second, *third,
+                sigismember(&after, SIGUSR2), sigismember(&after, SIGUSR1));
+        }
+        """;
+
+    [Theory]
+    [InlineData(Machine.X64)]
+    [InlineData(Machine.IA32)]
+    public void Every_register_and_the_signal_mask_are_kept(string machine)
+    {
+        using TargetProgram program = TargetProgram.Start(Gcc.Compile(Source, $"{machine} -O1 -msse2 -no-pie -fno-pie", "registers"));
+        _ = program.WaitFor("ready");
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        RemoteAbi abi = target.Architecture.Remote;
+        // A syscall that fails, and one that always runs; the last step, in which a caller would catch the thread, just ends.
+        var remote = new RemoteProgram(abi, [
+            new RemoteStep("close", abi.Close, RemoteStepFlags.None, 12345),
+            new RemoteStep("close", abi.Close, RemoteStepFlags.None, 12345),
+            new RemoteStep("close", abi.Close, RemoteStepFlags.Always, 54321)], "text");
+        ulong cave = CodeCave.Find(target, abi.Stub.Length);
+        byte[] kept = new byte[abi.Stub.Length];
+        Assert.Equal(kept.Length, target.Memory.Read(cave, kept));
+        var stack = new RemoteStack(remote);
+        TracerThread.Run("test", () =>
+        {
+            var thread = new HijackedThread();
+            Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5)));
+            stack.Place(thread);
+            Assert.Equal(stack.Bytes.Length, target.WritableMemory.Write(stack.ListAt, stack.Bytes));
+            Assert.Equal(kept.Length, target.WritableMemory.Write(cave, abi.Stub));
+            thread.Start(abi.StubRegisters(thread.Registers, cave, stack.ListAt, stack.FrameAt));
+            // Here the caller dies.
+        });
+
+        var results = new ulong[4];
+        ulong Result(int i) => abi.Word.TryRead(target.Memory, stack.ListAt + (ulong)(i * abi.RecordSize + abi.ResultOffset)) ?? 0;
+        while (Result(3) == abi.NotYetRun) Thread.Sleep(1);
+        for (int i = 0; i < results.Length; i++) results[i] = Result(i);
+        const long badDescriptor = -9;
+        Assert.Equal([badDescriptor, (long)abi.NotYetRun, badDescriptor, 0],
+            results.Select(r => r == abi.NotYetRun ? (long)abi.NotYetRun : abi.ToResult(r)));
+        Thread.Sleep(20);
+        target.WritableMemory.Write(cave, kept);
+        ulong go = new SymbolResolver(target).Resolve("go").Address;
+        Assert.Equal(4, target.WritableMemory.Write(go, [1, 0, 0, 0]));
+        Assert.Equal("registers 0 vectors 0 x87 1.000 1.443 3.142 mask 1 0", program.NextLine());
+    }
+}
