@@ -10,6 +10,7 @@
     CompatiblePSEditions = @('Core')
     CmdletsToExport = @(
         'Dismount-PatchModule'
+        'Get-LivePatch'
         'Get-PatchBackend'
         'Get-PatchTarget'
         'Import-PatchCommand'
@@ -21,6 +22,7 @@
         'Suspend-PatchProcess'
         'Test-LivePatch'
         'Test-PatchSafety'
+        'Undo-LivePatch'
         'Write-PatchJump'
         'Write-PatchMemory'
         'Write-PatchPointer'

@@ -21,7 +21,8 @@ Describe 'Mount-PatchModule' {
         $module.Size | Should -BeGreaterThan 10000
         $module.LoadPause | Should -BeOfType [TimeSpan]
         Get-Mapping $target | Should -Not -BeNullOrEmpty
-        (Get-PatchTarget -Id $target.Id).LivePatches | Should -Be 1
+        (Get-PatchTarget -Id $target.Id).LivePatches | Should -Be 0
+        Get-LivePatch $target.Id | Should -BeNullOrEmpty
         Get-Output $target | Should -Be $unpatched
     }
 
@@ -73,5 +74,18 @@ Describe 'Dismount-PatchModule' {
     It 'refuses a name that is not mounted' {
         Get-Refusal { Dismount-PatchModule $target.Id no-such-patch } | Should -Not -BeNullOrEmpty
         Get-Mapping $target | Should -Not -BeNullOrEmpty
+    }
+
+    It 'refuses a patch that is applied, and says how to undo it' {
+        $id = (Invoke-LivePatch $target.Id $patch '' $commands).LivePatchId
+        $applied = @(Get-Mapping $target).Count
+        $name = "pannus:patch.so#$id"
+        foreach ($force in $false, $true) {
+            $refusal = Get-Refusal { $target | Dismount-PatchModule -Name $name -Force:$force }
+            $refusal.FullyQualifiedErrorId | Should -BeLike 'FunctionActive,*'
+            $refusal.Exception.Message | Should -BeLike '*Undo-LivePatch*'
+        }
+        @(Get-Mapping $target) | Should -HaveCount $applied
+        Get-Output $target | Should -Be $patched
     }
 }

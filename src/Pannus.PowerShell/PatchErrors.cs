@@ -34,13 +34,15 @@ internal static class PatchErrors
     private static ErrorCategory Category(PatchErrorId id) => id switch
     {
         PatchErrorId.TargetNotFound or PatchErrorId.TargetReplaced or PatchErrorId.PatchFileNotFound
-            or PatchErrorId.SymbolNotFound => ErrorCategory.ObjectNotFound,
+            or PatchErrorId.SymbolNotFound or PatchErrorId.LivePatchNotFound => ErrorCategory.ObjectNotFound,
         PatchErrorId.AccessDenied => ErrorCategory.PermissionDenied,
         PatchErrorId.BuildIdMismatch or PatchErrorId.ArchitectureMismatch or PatchErrorId.PatchFileInvalid
             or PatchErrorId.CommandInvalid or PatchErrorId.SymbolSizeMismatch => ErrorCategory.InvalidData,
         PatchErrorId.SymbolAmbiguous => ErrorCategory.InvalidArgument,
         PatchErrorId.RelocationUnsupported or PatchErrorId.ConstructorUnsupported => ErrorCategory.NotImplemented,
-        PatchErrorId.FunctionTooShort or PatchErrorId.EntryIsBranchTarget or PatchErrorId.CodeChanged => ErrorCategory.InvalidOperation,
+        PatchErrorId.FunctionTooShort or PatchErrorId.EntryIsBranchTarget or PatchErrorId.CodeChanged
+            or PatchErrorId.LivePatchRequired or PatchErrorId.ValueChanged => ErrorCategory.InvalidOperation,
+        PatchErrorId.JournalDamaged => ErrorCategory.InvalidData,
         PatchErrorId.FunctionActive or PatchErrorId.TargetTraced or PatchErrorId.TargetBusy => ErrorCategory.ResourceBusy,
         PatchErrorId.NoAddressSpace => ErrorCategory.ResourceUnavailable,
         PatchErrorId.SeccompBlocked => ErrorCategory.SecurityError,

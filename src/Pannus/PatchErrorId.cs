@@ -49,6 +49,14 @@ public enum PatchErrorId
     Interrupted,
     /// <summary>The target's threads did not all stop, or the time given ran out.</summary>
     StopTimeout,
+    /// <summary>No patch of that id or name is applied to the target.</summary>
+    LivePatchNotFound,
+    /// <summary>A patch that another one requires is not applied, or is to be taken back.</summary>
+    LivePatchRequired,
+    /// <summary>What a patch overwrote no longer holds what it wrote; the message shows both.</summary>
+    ValueChanged,
+    /// <summary>A patch's record in the target's memory is damaged, and nothing in it is trusted.</summary>
+    JournalDamaged,
     /// <summary>The target's memory could not be read or written there.</summary>
     MemoryInaccessible,
 }

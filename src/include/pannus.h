@@ -35,6 +35,12 @@
 /* Refuses any target whose executable has another build id (`readelf -n`). */
 #define PANNUS_BUILD_ID(hex) PANNUS_LINE("build-id " hex)
 
+/* Refuses a target that has not this patch, named by its id or its name. */
+#define PANNUS_REQUIRES(patch) PANNUS_LINE("requires " patch)
+
+/* Takes the place of that patch, named by its id or its name, if the target has it: the one comes and the other goes at once. */
+#define PANNUS_REPLACES(patch) PANNUS_LINE("replaces " patch)
+
 /* What the patch calls NAME is that symbol of the target: C code reaches a name that C can't spell. */
 #define PANNUS_ALIAS(name, symbol) PANNUS_LINE("alias " #name " " symbol)
 

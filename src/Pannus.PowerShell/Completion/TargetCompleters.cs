@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
+using Pannus.Journal;
 using Pannus.Loader;
 using Pannus.Target;
 
@@ -40,5 +41,20 @@ public sealed class MountedNameCompleter : Completer
         using TargetProcess process = target.Open();
         return [.. PatchLoader.GetMounted(process).Where(m => m.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
             .Select(m => Offer(m.Name, m.Name, $"{m.Path} at {DisplayText.Hex(m.Address)}"))];
+    }
+}
+
+/// <summary>Offers the ids of patches that are applied to the target, or to any process, by the beginning of an id or name.</summary>
+public sealed class LivePatchIdCompleter : Completer
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target)
+    {
+        using TargetProcess? process = target?.Open();
+        return [.. (process is null ? LivePatchCatalog.GetAll() : LivePatchCatalog.Get(process))
+            .Where(p => p.LivePatchId.StartsWith(word, StringComparison.OrdinalIgnoreCase)
+                || p.Patch.StartsWith(word, StringComparison.OrdinalIgnoreCase))
+            .DistinctBy(p => p.LivePatchId)
+            .Select(p => Offer(p.LivePatchId, $"{p.LivePatchId} {p.Patch}", $"{p.Patch}, {p.State} in {p.Name} ({p.Id})"))];
     }
 }

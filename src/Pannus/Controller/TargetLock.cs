@@ -19,8 +19,7 @@ internal sealed class TargetLock : IDisposable
     /// <summary>Takes the lock. Error: <see cref="PatchErrorId.TargetBusy"/> when another holds it for the whole time.</summary>
     public static TargetLock Take(TargetProcess target, TimeSpan timeout, CancellationToken cancellation)
     {
-        var address = new UnixDomainSocketEndPoint(
-            string.Create(CultureInfo.InvariantCulture, $"\0pannus/{target.Id}/{target.StartTicks}"));
+        UnixDomainSocketEndPoint address = Address(target.Id, target.StartTicks);
         long start = Stopwatch.GetTimestamp();
         for (int wait = 1; ; wait = Math.Min(wait * 2, 50))
         {
@@ -51,7 +50,13 @@ internal sealed class TargetLock : IDisposable
         }
     }
 
+    /// <summary>Process id of the patcher that works on a target now; null when none does.</summary>
+    public static int? HolderOf(int id, ulong startTicks) => Holder(Address(id, startTicks));
+
     public void Dispose() => _socket.Dispose();
+
+    private static UnixDomainSocketEndPoint Address(int id, ulong startTicks) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"\0pannus/{id}/{startTicks}"));
 
     private static int? Holder(UnixDomainSocketEndPoint address)
     {

@@ -10,12 +10,15 @@ namespace Pannus.Loader;
 /// </summary>
 /// <param name="Address">Where it lies.</param>
 /// <param name="Code">A page of code.</param>
-internal sealed record Island(ulong Address, byte[] Code);
+internal sealed record Island(ulong Address, byte[] Code)
+{
+    public const int PageSize = 4096;
+}
 
 /// <summary>Places islands as planning asks for them.</summary>
 internal sealed class IslandPlanner(TargetProcess target, PatchPlacement placement)
 {
-    private const int PageSize = 4096, SlotSize = 16;
+    private const int PageSize = Island.PageSize, SlotSize = 16;
     private readonly List<(TargetModule Module, Island Island, int Used)> _islands = [];
 
     /// <summary>The islands so far.</summary>

@@ -3,23 +3,26 @@ using Pannus.Target;
 namespace Pannus.Loader;
 
 /// <summary>
-/// The name that a patch's mappings bear, <c>pannus:FILE#HASH</c>: shown by /proc/PID/maps, perf and gdb. The hash, of the
-/// patch file, lets any later session see what is mapped.
+/// The name that a patch's mappings bear, <c>pannus:FILE#ID</c>: shown by /proc/PID/maps, perf and gdb. The id is that of the
+/// live patch, or the beginning of the patch file's hash when it is only mounted. Whatever else is known is in the record.
 /// </summary>
 internal static class MountName
 {
     private const string Prefix = "/memfd:pannus:";
     private const int HashLength = 12, LongestFileName = 180;
 
-    /// <summary>The name for a patch file.</summary>
-    public static string Of(PatchFile patch)
+    /// <summary>The name for a patch file; for one that is only mounted without an id.</summary>
+    public static string Of(PatchFile patch, string livePatchId = "")
     {
         string file = patch.FileName.Length > LongestFileName ? patch.FileName[..LongestFileName] : patch.FileName;
-        return $"pannus:{file}#{patch.Sha256[..HashLength]}";
+        return $"pannus:{file}#{(livePatchId.Length > 0 ? livePatchId : patch.Sha256[..HashLength])}";
     }
 
     /// <summary>The file name in a name.</summary>
-    public static string FileName(string name) => name["pannus:".Length..].Split('#')[0];
+    public static string FileName(string name) => Split(name).FileName;
+
+    /// <summary>The id or hash in a name; empty when there is none.</summary>
+    public static string Id(string name) => Split(name).Id;
 
     /// <summary>The name in a region's path; null for memory that is no patch's.</summary>
     public static string? FromRegion(in MemoryRegion region)
@@ -35,6 +38,11 @@ internal static class MountName
         map.Regions.Where(r => FromRegion(r) is not null).GroupBy(r => (r.Device, r.Inode))
             .Select(g => (FromRegion(g.First())!, (IReadOnlyList<MemoryRegion>)[.. g]));
 
-    /// <summary>How many patches a memory map holds.</summary>
-    public static int Count(MemoryMap map) => All(map).Count();
+    // The target may call a memfd of its own like that.
+    private static (string FileName, string Id) Split(string name)
+    {
+        string text = new([.. name["pannus:".Length..].Select(c => char.IsControl(c) ? '?' : c)]);
+        int mark = text.LastIndexOf('#');
+        return mark < 0 ? (text, "") : (text[..mark], text[(mark + 1)..]);
+    }
 }

@@ -1,4 +1,5 @@
 using Pannus.Controller;
+using Pannus.Journal;
 using Pannus.Resolver;
 using Pannus.Target;
 
@@ -22,7 +23,9 @@ public static class PatchLoader
         PatchImage image = PatchImageReader.Read(patch);
         var names = new PatchSymbols(target, new SymbolResolver(target, symbols), new Dictionary<string, string>());
         PatchPlacement placement = PatchPlacement.Near(target.Executable, target, image, names);
-        TimeSpan pause = Load(target, patch, placement, [], selected, timeout, cancellation);
+        var record = JournalRecord.Begin(target, patch, TargetJournal.Read(target).NextSequence, "", patch.FileName);
+        PatchLoad load = PatchLoad.Plan(target, patch, placement, [], record);
+        TimeSpan pause = Load(target, load, JournalState.Mounted, selected, timeout, cancellation);
         return Describe(target, patch, placement, pause);
     }
 
@@ -38,21 +41,34 @@ public static class PatchLoader
         ITargetBackend selected = Backends.Select(backend);
         using TargetLock hold = TargetLock.Take(target, timeout, cancellation);
         target.Refresh();
-        (name, IReadOnlyList<MemoryRegion> regions) = FindMounted(target, name, address);
-        var use = new PatchUse(target, regions);
-        if (!force) use.CheckNotReferenced(name);
-        use.CheckNotActive(name, selected, timeout);
+        JournalEntry mounted = FindMounted(target, name, address);
+        if (mounted.IsInForce)
+        {
+            throw new PatchException(PatchErrorId.FunctionActive,
+                $"{mounted.Record!.DisplayName} is applied to {target.DisplayName}. Take it back with Undo-LivePatch, which also unmaps it.");
+        }
+        var use = new PatchUse(target, mounted.Regions);
+        if (!force && use.FindLink() is { } link)
+        {
+            throw new PatchException(PatchErrorId.FunctionActive, $"{mounted.MountName} is in use in {target.DisplayName}: {link} leads "
+                + "into it. Undo that first, or use -Force if nothing will ever follow it.");
+        }
+        if (use.FindThread(selected, timeout, leaveSleepers: false, out _) is { } thread)
+        {
+            throw new PatchException(PatchErrorId.FunctionActive,
+                $"{mounted.MountName} is in use in {target.DisplayName} by {thread}. Nothing was unmapped; try again later.");
+        }
         if (cancellation.IsCancellationRequested)
-            throw new PatchException(PatchErrorId.Interrupted, $"Interrupted. {name} is still mapped into {target.DisplayName}.");
-        return selected.Unmap(target, new MapRequest(name, [.. regions.Select(r => new MapSegment(r.Start, r.Size, r.Offset, r.Access))]), timeout);
+            throw new PatchException(PatchErrorId.Interrupted, $"Interrupted. {mounted.MountName} is still mapped into {target.DisplayName}.");
+        return selected.Unmap(target, mounted.Mappings, timeout);
     }
 
-    /// <summary>The patches that are mapped into a target, by whomever; the path and whole hash are not known then.</summary>
+    /// <summary>The patches that are mapped into a target, by whomever; the path and hash are empty when they are not known.</summary>
     public static IReadOnlyList<PatchModule> GetMounted(TargetProcess target) =>
-        [.. MountName.All(target.Map).Select(m => new PatchModule
+        [.. TargetJournal.Read(target).Entries.Select(m => new PatchModule
         {
-            Id = target.Id, Name = m.Name, Path = "", Sha256 = "", Address = m.Regions.Min(r => r.Start),
-            Size = m.Regions.Max(r => r.End) - m.Regions.Min(r => r.Start), LoadPause = TimeSpan.Zero, StartTicks = target.StartTicks,
+            Id = target.Id, Name = m.MountName, Path = m.Record?.Path ?? "", Sha256 = m.Record?.Sha256 ?? "", Address = m.Address,
+            Size = m.Regions.Max(r => r.End) - m.Address, LoadPause = TimeSpan.Zero, StartTicks = target.StartTicks,
         })];
 
     /// <summary>
@@ -93,25 +109,26 @@ public static class PatchLoader
     }
 
     /// <summary>
-    /// Maps what <paramref name="placement"/> and <paramref name="islands"/> need and fills it. After an error nothing of
-    /// it is mapped.
+    /// Maps all of a patch and fills it, its record last. After an error nothing of it is mapped.
     /// </summary>
-    internal static TimeSpan Load(TargetProcess target, PatchFile patch, PatchPlacement placement,
-        IReadOnlyList<Island> islands, ITargetBackend backend, TimeSpan timeout, CancellationToken cancellation)
+    internal static TimeSpan Load(TargetProcess target, PatchLoad load, JournalState state, ITargetBackend backend, TimeSpan timeout,
+        CancellationToken cancellation)
     {
-        MapRequest request = RequestOf(patch, placement, islands);
-        TimeSpan pause = backend.Map(target, request, timeout, cancellation);
+        PatchPlacement placement = load.Placement;
+        TimeSpan pause = backend.Map(target, load.Request, timeout, cancellation);
         try
         {
             foreach (ImageSegment s in placement.Image.Segments)
                 Fill(target, placement.Address + s.Start, placement.Content.AsSpan((int)s.Start, (int)s.Length));
-            foreach (Island island in islands) Fill(target, island.Address, island.Code);
+            foreach (Island island in load.Islands) Fill(target, island.Address, island.Code);
             FillIndirect(target, placement, backend, timeout, cancellation);
+            Fill(target, load.Journal.Address, JournalSegment.Slots(load.Record));
+            load.Journal.Begin(target.WritableMemory, load.Record, state);
             return pause;
         }
         catch
         {
-            Unload(target, request, backend, timeout);
+            Unload(target, load.Request, backend, timeout);
             throw;
         }
     }
@@ -127,19 +144,6 @@ public static class PatchLoader
         {
             // What led here is the error that counts. The mapping stays, unused, and Get-PatchTarget counts it.
         }
-    }
-
-    /// <summary>All mappings of a patch, islands behind the image in the memfd.</summary>
-    internal static MapRequest RequestOf(PatchFile patch, PatchPlacement placement, IReadOnlyList<Island> islands)
-    {
-        ulong next = placement.Image.Size;
-        List<MapSegment> segments = [.. placement.Segments];
-        foreach (Island island in islands)
-        {
-            segments.Add(new MapSegment(island.Address, (ulong)island.Code.Length, next, MemoryAccess.Read | MemoryAccess.Execute));
-            next += (ulong)island.Code.Length;
-        }
-        return new MapRequest(MountName.Of(patch), segments);
     }
 
     internal static PatchModule Describe(TargetProcess target, PatchFile patch, PatchPlacement placement, TimeSpan pause) => new()
@@ -164,11 +168,11 @@ public static class PatchLoader
             Fill(target, placement.Address + offset, placement.Image.Architecture.Word.Bytes(values[Array.IndexOf(resolvers, resolver)]));
     }
 
-    private static (string Name, IReadOnlyList<MemoryRegion> Regions) FindMounted(TargetProcess target, string name, ulong address)
+    private static JournalEntry FindMounted(TargetProcess target, string name, ulong address)
     {
-        (string Name, IReadOnlyList<MemoryRegion> Regions)[] found = [.. MountName.All(target.Map).Where(m => address != 0
+        JournalEntry[] found = [.. TargetJournal.Read(target).Entries.Where(m => address != 0
             ? m.Regions.Any(r => r.Contains(address))
-            : m.Name == name || MountName.FileName(m.Name) == name)];
+            : m.MountName == name || MountName.FileName(m.MountName) == name)];
         if (found.Length == 1) return found[0];
         string which = address != 0 ? $"at 0x{address:x}" : $"under the name {name}";
         throw found.Length == 0

@@ -1,7 +1,10 @@
 using System.Buffers.Binary;
+using Iced.Intel;
 using Pannus.Architectures;
 using Pannus.Controller;
+using Pannus.Journal;
 using Pannus.Patcher;
+using Pannus.Resolver;
 using Pannus.Target;
 
 namespace Pannus.Loader;
@@ -13,65 +16,133 @@ namespace Pannus.Loader;
 internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion> regions)
 {
     private const int Chunk = 1 << 20;
+    private const ulong MostMemory = 4ul << 30;
 
     private readonly MachineWord _word = target.Architecture.Word;
+    private readonly ulong _lowest = regions.Min(r => r.Start), _highest = regions.Max(r => r.End);
 
-    /// <summary>Refuses when the code or the data of a module leads into the patch.</summary>
-    public void CheckNotReferenced(string name)
+    /// <summary>
+    /// What in the code or data of a module, or in another patch, leads into this one: where it is, for a message; null when
+    /// nothing does.
+    /// </summary>
+    public string? FindLink()
     {
+        // A record says what was where; nothing is followed from there.
+        HashSet<ulong> records = [.. TargetJournal.Read(target).Entries.Select(e => e.Segment.Address)];
         foreach (MemoryRegion region in target.Map.Regions)
         {
-            if (IsOurs(region.Start) || region.Access.HasFlag(MemoryAccess.Shared) || region.Path.StartsWith("[v", StringComparison.Ordinal)) continue;
+            if (records.Contains(region.Start)) continue;
+            bool isPatch = MountName.FromRegion(region) is not null;
             bool isCode = region.Access.HasFlag(MemoryAccess.Execute);
-            bool isModuleData = target.Modules.Any(m => m.Start <= region.Start && region.Start < m.End);
-            if (!isCode && !isModuleData) continue;
-            if (FindReference(region, isCode) is not { } at) continue;
-            throw new PatchException(PatchErrorId.FunctionActive,
-                $"{name} is in use in {target.DisplayName}: {(isCode ? "a jump" : "a pointer")} at "
-                + $"{Resolver.SymbolAt.Describe(target, at)} (0x{at:x}) leads into it. Undo that first, or use -Force if nothing will ever follow it.");
+            if (IsLeftOut(region) || !(isCode || isPatch || IsModuleData(region))) continue;
+            ulong? at = !isCode ? FindWord(region, _word.Size) : isPatch ? FindOperand(region) ?? FindWord(region, step: 1) : FindJump(region);
+            if (at is { } found) return $"{(isCode ? "the code" : "a pointer")} at {SymbolAt.Describe(target, found)} (0x{found:x})";
         }
+        return null;
     }
 
     /// <summary>
-    /// Refuses when a thread is inside, or has an address inside in a register or on its stack. All threads are stopped for
-    /// it: of one that is left asleep the registers are not known.
+    /// What anywhere in the memory that the program may write looks like an address in the patch; null when nothing does.
+    /// What lies under a stack pointer is left out: nobody comes back to that.
     /// </summary>
-    public void CheckNotActive(string name, ITargetBackend backend, TimeSpan timeout)
+    public string? FindPointer(IReadOnlyCollection<ulong> stackPointers)
     {
-        using ActivenessCheck check = ActivenessCheck.PrepareThorough(target, regions.Select(r => new AddressRange(r.Start, r.Size)));
-        bool isActive = false;
-        backend.WhileHeld(target, timeout, leaveSleepers: false, held => isActive = check.IsActive(held, mayRun: false));
-        if (!isActive) return;
-        ActiveCode active = check.Describe();
-        throw new PatchException(PatchErrorId.FunctionActive,
-            $"Thread {active.ThreadId} of {target.DisplayName} is inside {name} or will return into it, at {active.Symbol}. Nothing was unmapped; "
-            + $"try again later.{active.Lines}");
+        MemoryRegion[] writable = [.. target.Map.Regions.Where(r => r.Access.HasFlag(MemoryAccess.Write) && !IsLeftOut(r))];
+        if (writable.Aggregate(0ul, (sum, r) => sum + r.Size) > MostMemory)
+            return $"more than {MostMemory >> 30} GiB of memory, which is not searched";
+        MemoryRegion? before = null;
+        foreach (MemoryRegion region in target.Map.Regions)
+        {
+            bool isStack = region.Path == "[stack]" || before is { Access: MemoryAccess.None } guard && guard.End == region.Start;
+            before = region;
+            if (!region.Access.HasFlag(MemoryAccess.Write) || IsLeftOut(region)) continue;
+            // Only of a stack that is nothing else is the lower part free.
+            ulong[] pointers = [.. stackPointers.Where(p => region.Contains(p))];
+            ulong start = isStack && pointers.Length > 0 ? pointers.Min() & ~(ulong)(_word.Size - 1) : region.Start;
+            if (FindWord(region with { Start = start }, _word.Size) is { } at) return $"what looks like a pointer at 0x{at:x}";
+        }
+        return null;
     }
 
-    private ulong? FindReference(in MemoryRegion region, bool isCode)
+    /// <summary>
+    /// A thread that is inside, or has an address inside in a register or on its stack, as a message names it; null when there
+    /// is none. Of threads that are left asleep the registers are not known, so that they count as well. Gives the stack
+    /// pointers of all threads.
+    /// </summary>
+    public string? FindThread(ITargetBackend backend, TimeSpan timeout, bool leaveSleepers, out IReadOnlyCollection<ulong> stackPointers)
+    {
+        using ActivenessCheck check = ActivenessCheck.PrepareThorough(target, regions.Select(r => new AddressRange(r.Start, r.Size)));
+        bool isActive = false, isCertain = false;
+        HashSet<ulong> pointers = new(target.ThreadIds.Count * 2 + 64);
+        for (int attempt = 0; !isCertain; attempt++)
+        {
+            pointers.Clear();
+            backend.WhileHeld(target, timeout, leaveSleepers && attempt < PatchTransaction.StopsThatLeaveSleepers, held =>
+            {
+                isActive = check.IsActive(held, mayRun: false);
+                for (int i = 0; i < held.ThreadCount; i++) pointers.Add(held.GetThread(i).StackPointer);
+                isCertain = held.IsSealed;
+            });
+        }
+        stackPointers = pointers;
+        if (!isActive) return null;
+        ActiveCode active = check.Describe();
+        return $"thread {active.ThreadId} at {active.Symbol}, which may be inside it or return into it";
+    }
+
+    private bool IsLeftOut(in MemoryRegion region) => IsOurs(region.Start) || region.Access.HasFlag(MemoryAccess.Shared)
+        || !region.Access.HasFlag(MemoryAccess.Read) || region.Path.StartsWith("[v", StringComparison.Ordinal);
+
+    private bool IsModuleData(MemoryRegion region) => target.Modules.Any(m => m.Start <= region.Start && region.Start < m.End);
+
+    private ulong? FindJump(in MemoryRegion region) => Find(region, (at, bytes) =>
+    {
+        for (int i = 0; i + 5 <= bytes.Length; i++)
+        {
+            if (bytes[i] is not (0xe9 or 0xe8)) continue;
+            if (IsOurs(_word.Wrap(at + (ulong)i + 5 + (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes[(i + 1)..])))) return i;
+        }
+        return null;
+    });
+
+    private ulong? FindWord(in MemoryRegion region, int step) => Find(region, (_, bytes) =>
+    {
+        for (int i = 0; i + _word.Size <= bytes.Length; i += step)
+            if (IsOurs(_word.Read(bytes[i..]))) return i;
+        return null;
+    });
+
+    // A patch may call and address another one in every way that there is.
+    private ulong? FindOperand(in MemoryRegion region)
+    {
+        byte[] code = new byte[(int)Math.Min(region.Size, int.MaxValue)];
+        var decoder = Decoder.Create(_word.Size * 8, new ByteArrayCodeReader(code, 0, target.Memory.Read(region.Start, code)));
+        decoder.IP = region.Start;
+        while (decoder.IP < region.End)
+        {
+            decoder.Decode(out Instruction i);
+            if (i.Code == Code.INVALID && decoder.LastError == DecoderError.NoMoreBytes) return null;
+            if (IsOurs(i.NearBranchTarget) || (i.IsIPRelativeMemoryOperand && IsOurs(i.IPRelativeMemoryAddress))) return i.IP;
+        }
+        return null;
+    }
+
+    private delegate int? Search(ulong at, ReadOnlySpan<byte> bytes);
+
+    private ulong? Find(in MemoryRegion region, Search search)
     {
         byte[] buffer = new byte[Chunk + 8];
         for (ulong at = region.Start; at < region.End; at += Chunk)
         {
             int wanted = (int)Math.Min((ulong)buffer.Length, region.End - at);
-            ReadOnlySpan<byte> bytes = buffer.AsSpan(0, target.Memory.Read(at, buffer.AsSpan(0, wanted)));
-            if (isCode)
-            {
-                for (int i = 0; i + 5 <= bytes.Length; i++)
-                    if (bytes[i] == 0xe9 && IsOurs(_word.Wrap(at + (ulong)i + 5 + (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes[(i + 1)..]))))
-                        return at + (ulong)i;
-            }
-            else
-            {
-                for (int i = 0; i + _word.Size <= bytes.Length; i += _word.Size)
-                    if (IsOurs(_word.Read(bytes[i..]))) return at + (ulong)i;
-            }
+            if (search(at, buffer.AsSpan(0, target.Memory.Read(at, buffer.AsSpan(0, wanted)))) is { } i) return at + (ulong)i;
         }
         return null;
     }
 
     private bool IsOurs(ulong address)
     {
+        if (address < _lowest || address >= _highest) return false;
         foreach (MemoryRegion region in regions)
             if (region.Contains(address)) return true;
         return false;

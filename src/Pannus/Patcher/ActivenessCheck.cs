@@ -99,6 +99,16 @@ internal sealed class ActivenessCheck : IDisposable
         return true;
     }
 
+    /// <summary>The ids of all threads that are inside, in a list that has room for them.</summary>
+    public void FindActive(IHeldProcess held, List<int> ids)
+    {
+        _map.Begin();
+        _unwinder?.Begin();
+        ids.Clear();
+        for (int i = 0; i < held.ThreadCount; i++)
+            if (IsInside(held.GetThread(i)) || LookAtStack(held, i) != SearchResult.Clear) ids.Add(held.GetThread(i).Id);
+    }
+
     /// <summary>Makes ready for another stop: what was loaded since the last is known then.</summary>
     public void Refresh()
     {

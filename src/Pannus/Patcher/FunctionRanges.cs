@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Pannus.Architectures;
+using Pannus.Journal;
 using Pannus.Loader;
 using Pannus.Resolver;
 using Pannus.Target;
@@ -27,6 +28,7 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
         List<AddressRange> ranges = [new(place + 1, end - place - 1)];
         ranges.AddRange(PartsOf(function));
         ranges.AddRange(EarlierVersion(place));
+        ranges.AddRange(OtherVersions(place));
         return ranges;
     }
 
@@ -71,6 +73,13 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
         if (at == place || target.Map.Find(at) is not { } region || MountName.FromRegion(region) is null) return [];
         IReadOnlyList<MemoryRegion> regions = MountName.All(target.Map).Select(m => m.Regions).First(r => r.Any(x => x.Contains(at)));
         return PatchCode(regions, at);
+    }
+
+    // Versions that the entry leads to no more: under other patches, or taken back and kept.
+    private IEnumerable<AddressRange> OtherVersions(ulong place)
+    {
+        JournalEntry[] versions = [.. TargetJournal.Read(target).Entries.Where(e => e.Record is { } r && r.Writes.Any(w => w.Address == place))];
+        return versions.Where(e => e != versions.LastOrDefault(v => v.IsInForce)).SelectMany(e => e.Code);
     }
 
     // e9 rel32, eb rel8, or ff 25 rel32 (a jump through a pointer), behind an endbr64 or not.

@@ -1,4 +1,5 @@
 using Pannus.Controller;
+using Pannus.Journal;
 using Pannus.Loader;
 using Pannus.Patcher.Commands;
 using Pannus.Resolver;
@@ -20,6 +21,11 @@ public sealed record LivePatchRequest
 
     /// <summary>The patch's own name, else its file name.</summary>
     public string Name => Commands.Name.Length > 0 ? Commands.Name : Patch.FileName;
+
+    /// <summary>The same file with the same commands has the same id everywhere, whatever its path or name.</summary>
+    public string LivePatchId => _id ??= Patcher.LivePatchId.Of(Patch, Commands);
+
+    private string? _id;
 }
 
 /// <summary>Everything that would be done to a target.</summary>
@@ -34,8 +40,9 @@ public sealed record LivePatchPlan
     /// <summary>The outcome of a run that stops here.</summary>
     public required LivePatchResult Result { get; init; }
 
-    internal PatchPlacement? Placement { get; init; }
-    internal IReadOnlyList<Island> Islands { get; init; } = [];
+    internal StackPlan? There { get; init; }
+    /// <summary>What is to be mapped; null when it is there already.</summary>
+    internal PatchLoad? Load { get; init; }
 }
 
 /// <summary>The whole pipe as one transaction: plan, load, stop, check, write, resume. All of a patch or none of it.</summary>
@@ -58,10 +65,14 @@ public static class LivePatch
                 $"{request.Name} is for build {commands.BuildId}, and {target.DisplayName} is build {(buildId.Length > 0 ? buildId : "(none)")}.");
         }
 
-        if (commands.Requires.Count + commands.Replaces.Count > 0)
+        StackPlan there = StackPlan.Make(target, request);
+        if (there.Same is { } same)
         {
-            throw new PatchException(PatchErrorId.CommandInvalid,
-                $"{request.Name} requires or replaces other patches, and this version keeps no record of applied patches to tell by.");
+            LivePatchPlan plan = Describe(target, request, backend, same.Record!.Writes, there.IsApplied) with { There = there };
+            if (!there.IsApplied) return plan with { Writes = there.MemoryWrites(target, []) };
+            string changed = string.Join("; ", there.Changed);
+            return changed.Length == 0 ? plan
+                : plan with { Result = plan.Result with { Message = $"{plan.Result.Message} The program has changed since: {changed}." } };
         }
 
         var resolver = new SymbolResolver(target, request.Symbols);
@@ -78,19 +89,24 @@ public static class LivePatch
         int firstJump = commands.Commands.ToList().FindIndex(c => c.Kind == PatchCommandKind.Jump);
         TargetModule home = firstJump < 0 ? target.Executable : ModuleOf(target, symbols[firstJump]);
 
-        foreach (PatchModule mounted in PatchLoader.GetMounted(target).Where(m => m.Name == MountName.Of(request.Patch)))
-        {
-            PatchPlacement there = PatchPlacement.At(mounted.Address, image, names);
-            IReadOnlyList<PlannedWrite> existing = Writes(target, planner, commands, symbols, there, islands: null);
-            if (existing.Count > 0 && existing.All(w => w.IsDone)) return Describe(target, request, backend, existing, isApplied: true);
-        }
-
         PatchPlacement placement = PatchPlacement.Near(home, target, image, names);
         originals.Write(placement, planner);
         var islands = new IslandPlanner(target, placement);
         IReadOnlyList<PlannedWrite> writes = Writes(target, planner, commands, symbols, placement, islands);
         _ = new WriteSet(writes); // Refuses overlaps.
-        return Describe(target, request, backend, writes, isApplied: false) with { Placement = placement, Islands = islands.Islands };
+        var record = JournalRecord.Begin(target, request.Patch, there.Journal.NextSequence, request.LivePatchId, request.Name) with
+        {
+            Requires = commands.Requires,
+            Replaces = commands.Replaces,
+            Modules = JournalCheck.ModulesOf(target, writes),
+            Writes = [.. writes.Select(there.Stack.OnTop)],
+        };
+        return Describe(target, request, backend, writes, isApplied: false) with
+        {
+            Writes = [.. writes, .. there.MemoryWrites(target, writes)],
+            There = there,
+            Load = PatchLoad.Plan(target, request.Patch, placement, islands.Islands, record),
+        };
     }
 
     /// <summary>
@@ -111,20 +127,35 @@ public static class LivePatch
                 + (w.Destination.Length > 0 ? $" ({w.Destination})" : ""));
         if (plan.IsApplied) return plan.Result;
 
-        PatchPlacement placement = plan.Placement!;
-        TimeSpan loadPause = PatchLoader.Load(target, request.Patch, placement, plan.Islands, backend, timeout, cancellation);
-        verbose?.Invoke($"Mapped {placement.Image.Size >> 10} KiB at 0x{placement.Address:x}; one thread was taken for {Microseconds(loadPause)}.");
+        StackPlan there = plan.There!;
+        JournalSegment journal = there.Same?.Segment ?? plan.Load!.Journal;
+        TimeSpan loadPause = plan.Load is null ? default : PatchLoader.Load(target, plan.Load, JournalState.Applying, backend, timeout, cancellation);
+        if (plan.Load is { Placement: { } placement })
+        {
+            verbose?.Invoke($"Mapped {placement.Image.Size >> 10} KiB at 0x{placement.Address:x}; "
+                + $"one thread was taken for {Microseconds(loadPause)}.");
+        }
         WriteResult written;
         try
         {
-            written = PatchTransaction.WriteLocked(target, plan.Writes, request.Options, verbose, cancellation);
+            written = JournalTransaction.Write(target, there.Stack, there.Replaced, plan.Writes, request.Options, verbose, cancellation);
         }
-        catch (Exception e) when (e is not PatchException { KeepsPatch: true })
+        catch (Exception e) when (plan.Load is not null)
         {
-            PatchLoader.Unload(target, PatchLoader.RequestOf(request.Patch, placement, plan.Islands), backend, timeout);
+            if (e is PatchException { KeepsPatch: true }) journal.TrySetState(target.WritableMemory, JournalState.Retained);
+            else PatchLoader.Unload(target, plan.Load.Request, backend, timeout);
             throw;
         }
+        journal.SetState(target.WritableMemory, JournalState.Applied);
         verbose?.Invoke($"Written at stop {written.Attempts}; threads that were running were held for {Microseconds(written.Pause)}.");
+        foreach (JournalEntry replaced in there.Replaced)
+        {
+            string? use = JournalTransaction.Retire(target, replaced, backend, timeout);
+            verbose?.Invoke($"Replaced {replaced.DisplayName}" + (use is null ? "." : $"; its memory is kept because of {use}."));
+        }
+        // What patchers left behind that died before they had written anything.
+        foreach (JournalEntry remains in there.Journal.Entries.Where(e => e.State == JournalState.None && e.Damage.Length == 0))
+            _ = PatchRemoval.TryUnmap(target, remains, backend, timeout, leaveSleepers: true);
         return plan.Result with
         {
             Status = LivePatchStatus.Applied,
@@ -185,6 +216,7 @@ public static class LivePatch
             {
                 Id = target.Id,
                 Name = target.Name,
+                LivePatchId = request.LivePatchId,
                 Patch = request.Name,
                 Status = isApplied ? LivePatchStatus.AlreadyApplied : LivePatchStatus.Planned,
                 Jumps = writes.Count(w => w.Kind == PlannedWriteKind.Jump),

@@ -20,6 +20,8 @@ public sealed record LivePatchResult
     public required int Id { get; init; }
     /// <summary>Name of the target.</summary>
     public required string Name { get; init; }
+    /// <summary>Id of the patch: the same file with the same commands has the same one everywhere.</summary>
+    public required string LivePatchId { get; init; }
     /// <summary>The patch's own name, else its file name.</summary>
     public required string Patch { get; init; }
     /// <summary>Outcome.</summary>

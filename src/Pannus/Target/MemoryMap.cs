@@ -21,6 +21,11 @@ public sealed class MemoryMap
         return new MemoryMap([.. regions]);
     }
 
+    /// <summary>The map as it would be with more mappings, none of which overlaps another.</summary>
+    internal MemoryMap With(IEnumerable<Patcher.AddressRange> planned) =>
+        new([.. _regions.Concat(planned.Select(r => new MemoryRegion(r.Start, r.End, MemoryAccess.None, 0, 0, 0, "")))
+            .OrderBy(r => r.Start)]);
+
     /// <summary>The mapping that holds <paramref name="address"/>, or null.</summary>
     public MemoryRegion? Find(ulong address)
     {

@@ -19,7 +19,7 @@ public sealed record PatchTarget
     public required int Threads { get; init; }
     /// <summary>The backend that would be used.</summary>
     public required BackendKind Backend { get; init; }
-    /// <summary>Number of patches mapped into it.</summary>
+    /// <summary>Number of patches that are applied to it.</summary>
     public required int LivePatches { get; init; }
     /// <summary>Whether this user can patch it on this host.</summary>
     public required bool CanPatch { get; init; }

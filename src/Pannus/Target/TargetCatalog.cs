@@ -2,7 +2,7 @@ using System.Globalization;
 using Pannus.Architectures;
 using Pannus.Controller;
 using Pannus.Elf;
-using Pannus.Loader;
+using Pannus.Journal;
 
 namespace Pannus.Target;
 
@@ -50,7 +50,7 @@ public static class TargetCatalog
             Architecture = image is null ? "" : TargetArchitecture.NameOf(image),
             Threads = status.Threads,
             Backend = Backends.Default.Kind,
-            LivePatches = maps is null ? 0 : MountName.Count(MemoryMap.Parse(maps)),
+            LivePatches = maps is null ? 0 : LivePatchCatalog.CountApplied(MemoryMap.Parse(maps), view),
             CanPatch = reason.Length == 0,
             Reason = reason,
             StartTime = BootTime.AddTicks((long)ticks * (TimeSpan.TicksPerSecond / TicksPerSecond)).ToLocalTime(),

@@ -26,7 +26,7 @@ public sealed class CommandFileTests : IDisposable
             alias table lib.so!table
             requires first
             requires second
-            replaces old
+            replaces old, as it was called
             """, "test.cmd");
 
         Assert.Equal(("fix of the login, second try", "0123456789abcdef"), (set.Name, set.BuildId));
@@ -39,7 +39,7 @@ public sealed class CommandFileTests : IDisposable
         Assert.Equal([("counter", "b.c:counter"), ("table", "lib.so!table")], set.Aliases.Select(a =>
             (a.Key, a.Value)).Order());
         Assert.Equal(["first", "second"], set.Requires);
-        Assert.Equal(["old"], set.Replaces);
+        Assert.Equal(["old, as it was called"], set.Replaces);
     }
 
     [Theory]
@@ -77,7 +77,7 @@ public sealed class CommandFileTests : IDisposable
     [InlineData(1, "alias a\nJ a b", "Write: alias NAME TARGET_SYMBOL")]
     [InlineData(2, "alias a b\nalias a c\nJ a b", "second alias for a")]
     [InlineData(1, "requires\nJ a b", "Write: requires ID")]
-    [InlineData(1, "replaces a b\nJ a b", "Write: replaces ID")]
+    [InlineData(1, "replaces # none\nJ a b", "Write: replaces ID")]
     [InlineData(2, "J a b\nJ 1x b", "'1x' is not a symbol name")]
     [InlineData(2, "J a b\nJ lib.so! b", "'lib.so!' is not a symbol name")]
     [InlineData(1, "alias x file.c:\nJ a b", "'file.c:' is not a symbol name")]

@@ -16,6 +16,8 @@ public class EmbeddedCommandTests
         PANNUS_POINTER(table+0x18, plug);
         PANNUS_BUILD_ID("00ff");
         PANNUS_ALIAS(counter, "b.c:counter");
+        PANNUS_REQUIRES("0123456789ab");
+        PANNUS_REPLACES("greeting, loud");
         int plug(int a) { return a + 1; }
         """;
 
@@ -34,6 +36,7 @@ public class EmbeddedCommandTests
             (PatchCommandKind.Pointer, "table+0x18", "plug", "")], set.Commands.Select(c =>
                 (c.Kind, c.Target, c.Source, c.Hex)));
         Assert.Equal("b.c:counter", set.Aliases["counter"]);
+        Assert.Equal(["0123456789ab", "greeting, loud"], [.. set.Requires, .. set.Replaces]);
         Assert.Contains(".pannus", set.Commands[0].File);
         // It must not be loaded with the patch.
         Assert.False(patch.Image.FindSection(CommandFile.SectionName)!.Flags.HasFlag(SectionFlags.Alloc));

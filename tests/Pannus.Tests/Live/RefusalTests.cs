@@ -26,7 +26,7 @@ public sealed class RefusalTests
     [InlineData("V str_V+4 00\nV str_V+5 0000\n", null, "")]
     [InlineData("V str_V+4 0000\nV str_V+5 00\n", PatchErrorId.CommandInvalid, "overwrite the same bytes")]
     [InlineData("build-id 00112233\nJ func_J func_J_plug", PatchErrorId.BuildIdMismatch, "00112233")]
-    [InlineData("requires 1234\nJ func_J func_J_plug", PatchErrorId.CommandInvalid, "no record of applied patches")]
+    [InlineData("requires 1234\nJ func_J func_J_plug", PatchErrorId.LivePatchRequired, "requires the patch 1234")]
     public void Refuses_wrong_commands(string commands, PatchErrorId? id, string text)
     {
         using TargetProgram program = Start();

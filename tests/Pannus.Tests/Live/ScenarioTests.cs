@@ -6,6 +6,8 @@ namespace Pannus.Tests.Live;
 /// <summary>The scenarios of tests/targets: each program says what it is about.</summary>
 public abstract class ScenarioTests(string machine)
 {
+    private const int StressRounds = 120;
+
     private readonly string[] _fast = Machine.Fast(machine);
 
     [Theory]
@@ -174,14 +176,20 @@ public abstract class ScenarioTests(string machine)
     }
 
     [Fact]
-    public void Patches_over_patches_without_a_failed_check()
+    public void Patches_and_undoes_over_and_over_without_a_failed_check()
     {
-        // Two patches of one function take turns over a service that checks itself.
+        // Two patches of one function come and go, over and under one another, in a service that checks itself.
         using TargetProgram program = Start("invariants", _fast);
-        for (int round = 0; round < 200; round++)
-            Assert.Equal(LivePatchStatus.Applied, Apply(program, round % 2 == 0 ? "invariants-a" : "invariants-b").Status);
+        string[] rounds = ["+a", "+b", "-b", "-a", "+b", "+a", "-b", "-a"];
+        for (int i = 0; i < StressRounds; i++)
+        {
+            string step = rounds[i % rounds.Length], patch = $"invariants-{step[1]}";
+            if (step[0] == '+') Assert.Equal(LivePatchStatus.Applied, Apply(program, patch).Status);
+            else Assert.NotEqual(UndoStatus.Planned, Undo(program, patch + ".so").Status);
+        }
+        Assert.DoesNotContain(Patching.Get(program), p => p.State != Journal.LivePatchState.Retained);
         program.Say("value");
-        Assert.Equal("value 3", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
+        Assert.Equal("value 1", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
         Assert.Equal("failed 0", Quit(program));
     }
 
@@ -194,6 +202,13 @@ public abstract class ScenarioTests(string machine)
 
     private LivePatchResult Apply(TargetProgram program, string patch) => Patching.Apply(program,
         Built.Target($"patches/{patch}.so", _fast), File.ReadAllText(Path.Combine(Built.Repository, "tests/targets/patches", patch + ".cmd")));
+
+    // The one in force; there may be retained ones of it.
+    private static UndoResult Undo(TargetProgram program, string patch)
+    {
+        var options = new WriteOptions { Timeout = TimeSpan.FromSeconds(20) };
+        return Patching.Undo(program, Patching.Get(program).Single(p => p.Patch == patch && p.State == Journal.LivePatchState.Applied).Address, options);
+    }
 
     private static string Quit(TargetProgram program)
     {

@@ -1,3 +1,4 @@
+using Pannus.Journal;
 using Pannus.Loader;
 using Pannus.Patcher;
 using Pannus.Patcher.Commands;
@@ -19,6 +20,24 @@ internal static class Patching
         using TargetProcess target = TargetProcess.Open(id);
         using PatchFile file = PatchFile.Open(patch);
         return LivePatch.Apply(target, Request(file, commands, mapFile, options), null, cancellation);
+    }
+
+    /// <summary>The patches that are in a process, in the order of stacking.</summary>
+    public static IReadOnlyList<LivePatchInfo> Get(TargetProgram program)
+    {
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        return LivePatchCatalog.Get(target);
+    }
+
+    /// <summary>Takes back the patch of this id or name.</summary>
+    public static UndoResult Undo(TargetProgram program, string idOrName, bool force = false, WriteOptions? options = null) =>
+        Undo(program, Get(program).Single(p => p.LivePatchId == idOrName || p.Patch == idOrName).Address, options, force);
+
+    /// <summary>Takes back the patch at an address.</summary>
+    public static UndoResult Undo(TargetProgram program, ulong address, WriteOptions? options = null, bool force = false)
+    {
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        return LivePatchUndo.Undo(target, address, new UndoOptions { Write = options ?? new WriteOptions(), Force = force });
     }
 
     /// <summary>Refuses, and leaves the target as it was; gives the error.</summary>

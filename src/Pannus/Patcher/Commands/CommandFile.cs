@@ -99,10 +99,10 @@ public static class CommandFile
                     if (!_aliases.TryAdd(alias[0], alias[1])) throw Invalid($"a second alias for {alias[0]}. Leave one");
                     break;
                 case "requires":
-                    _requires.Add(Operands(words, 1, "requires ID")[0]);
+                    _requires.Add(Rest(content, words[0]));
                     break;
                 case "replaces":
-                    _replaces.Add(Operands(words, 1, "replaces ID")[0]);
+                    _replaces.Add(Rest(content, words[0]));
                     break;
                 default:
                     throw Invalid($"'{Shorten(words[0])}' is no command. There are J, V, P, name, build-id, alias, requires and replaces");
@@ -125,6 +125,10 @@ public static class CommandFile
                 ? new PatchCommand(kind, operands[0], "", Hex(operands[1]), file, _line)
                 : new PatchCommand(kind, operands[0], operands[1], [], file, _line));
         }
+
+        // A patch's name may have blanks.
+        private string Rest(string content, string directive) => content[directive.Length..].Trim() is { Length: > 0 } rest
+            ? rest : throw Invalid($"'{directive}' without a patch. Write: {directive} ID");
 
         // Found here it has a line number.
         private void CheckName(string target)

@@ -1,0 +1,85 @@
+using System.Management.Automation;
+using Pannus.Controller;
+using Pannus.Journal;
+using Pannus.Patcher;
+using Pannus.Target;
+
+namespace Pannus.PowerShell;
+
+/// <summary>Takes patches back that are applied to running processes, whoever applied them.</summary>
+[Cmdlet(VerbsCommon.Undo, "LivePatch", DefaultParameterSetName = PipelineSet, SupportsShouldProcess = true)]
+[OutputType(typeof(UndoResult))]
+public sealed class UndoLivePatchCommand : TargetCmdlet
+{
+    /// <summary>Ids or names of the patches; wildcards are allowed.</summary>
+    [Parameter(ParameterSetName = TargetSet, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = PipelineSet, Position = 0, ValueFromPipelineByPropertyName = true)]
+    [NotTargetId, SupportsWildcards, ArgumentCompleter(typeof(LivePatchIdCompleter))]
+    public string[]? LivePatchId { get; set; }
+
+    /// <summary>Takes all patches back, the newest first.</summary>
+    [Parameter]
+    public SwitchParameter All { get; set; }
+
+    /// <summary>Overwrites what no longer holds what the patch wrote, and takes back what other patches require.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>How long to try, in seconds when it is a bare number.</summary>
+    [Parameter, Seconds, ValidateTime(3600)]
+    public TimeSpan Timeout { get; set; } = new WriteOptions().Timeout;
+
+    /// <summary>How long to wait between two tries, in seconds when it is a bare number.</summary>
+    [Parameter, Seconds, ValidateTime(60)]
+    public TimeSpan RetryInterval { get; set; } = new WriteOptions().RetryInterval;
+
+    /// <summary>How to reach into the target.</summary>
+    [Parameter]
+    public BackendKind Backend { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForTarget(Target, target =>
+    {
+        foreach (LivePatchInfo patch in Wanted(target)) Attempt(Target, () => Undo(target, patch));
+    });
+
+    // The newest first, so that no more is written than must be.
+    private IEnumerable<LivePatchInfo> Wanted(TargetProcess target)
+    {
+        if (!All && LivePatchId is null)
+        {
+            throw new PatchException(PatchErrorId.LivePatchNotFound, $"Which patch of {target.DisplayName} is to be undone? Give "
+                + "-LivePatchId, or -All. Get-LivePatch shows what there is.");
+        }
+        LivePatchInfo[] patches = [.. LivePatchCatalog.Get(target).Reverse()];
+        // An object of Get-LivePatch means that very patch, also where its id says nothing or there are two of it.
+        if (Target.Source is LivePatchInfo one) return Known(patches.Where(p => p.Address == one.Address), one.Patch, target);
+        return All ? patches : LivePatchId!.SelectMany(id => Known(patches.Where(p => IsMeant(p, id)), id, target)).Distinct();
+    }
+
+    private static bool IsMeant(LivePatchInfo patch, string id)
+    {
+        var pattern = new WildcardPattern(id, WildcardOptions.IgnoreCase);
+        return pattern.IsMatch(patch.LivePatchId) || pattern.IsMatch(patch.Patch);
+    }
+
+    private static LivePatchInfo[] Known(IEnumerable<LivePatchInfo> found, string id, TargetProcess target)
+    {
+        LivePatchInfo[] patches = [.. found];
+        if (patches.Length > 0 || WildcardPattern.ContainsWildcardCharacters(id)) return patches;
+        throw new PatchException(PatchErrorId.LivePatchNotFound,
+            $"There is no live patch {id} in {target.DisplayName}. Get-LivePatch {target.Id} shows what there is.");
+    }
+
+    private void Undo(TargetProcess target, LivePatchInfo patch)
+    {
+        var options = new UndoOptions
+        {
+            Write = new WriteOptions { Backend = Backend, Timeout = Timeout, RetryInterval = RetryInterval }, Force = Force,
+        };
+        if (ShouldProcess(target.DisplayName, $"Undo live patch {patch.Patch} ({patch.LivePatchId})", out bool isWhatIf))
+            WriteObject(LivePatchUndo.Undo(target, patch.Address, options, WriteVerbose, Cancellation));
+        else if (isWhatIf)
+            WriteObject(LivePatchUndo.Plan(target, patch.Address, options));
+    }
+}

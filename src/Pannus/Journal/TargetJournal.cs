@@ -1,0 +1,89 @@
+using Pannus.Interop;
+using Pannus.Loader;
+using Pannus.Patcher;
+using Pannus.Target;
+
+namespace Pannus.Journal;
+
+/// <summary>One patch in a target's memory.</summary>
+internal sealed record JournalEntry
+{
+    /// <summary>Name of its mappings.</summary>
+    public required string MountName { get; init; }
+    /// <summary>Its mappings, ascending, the record's included.</summary>
+    public required IReadOnlyList<MemoryRegion> Regions { get; init; }
+    /// <summary>Where its record lies.</summary>
+    public required JournalSegment Segment { get; init; }
+    /// <summary>How far it has come; <see cref="JournalState.None"/> also when <see cref="Damage"/> says why that is not known.</summary>
+    public required JournalState State { get; init; }
+    /// <summary>What is recorded; null when nothing is, or nothing that can be trusted.</summary>
+    public required JournalRecord? Record { get; init; }
+    /// <summary>What is wrong with the record; empty when nothing is.</summary>
+    public required string Damage { get; init; }
+
+    /// <summary>Its lowest address.</summary>
+    public ulong Address => Regions[0].Start;
+
+    /// <summary>Its mappings as they are unmapped.</summary>
+    public MapRequest Mappings => new(MountName, [.. Regions.Select(r => new MapSegment(r.Start, r.Size, r.Offset, r.Access))]);
+
+    /// <summary>Its code.</summary>
+    public IEnumerable<AddressRange> Code => Regions.Where(r => r.Access.HasFlag(MemoryAccess.Execute)).Select(r => new AddressRange(r.Start, r.Size));
+
+    /// <summary>How messages name it.</summary>
+    public string DisplayName => Record?.DisplayName ?? MountName;
+
+    /// <summary>Whether its writes, or some of them, are in the target.</summary>
+    public bool IsInForce => State is JournalState.Applying or JournalState.Applied or JournalState.Undoing;
+
+    /// <summary>Whether a patcher has died half way, if none is at work.</summary>
+    public bool IsHalfWay => State is JournalState.Applying or JournalState.Undoing;
+}
+
+/// <summary>The records of all patches in one target, read at once.</summary>
+internal sealed class TargetJournal
+{
+    private TargetJournal(IReadOnlyList<JournalEntry> entries) => Entries = entries;
+
+    /// <summary>All patches that are mapped, in the order of stacking; those without a record first.</summary>
+    public IReadOnlyList<JournalEntry> Entries { get; }
+
+    /// <summary>Patches whose writes are in the target, lowest first.</summary>
+    public IEnumerable<JournalEntry> InForce => Entries.Where(e => e.IsInForce);
+
+    /// <summary>The number for a patch that is put on top of all.</summary>
+    public ulong NextSequence => Entries.Max(e => e.Record?.Sequence) + 1 ?? 1;
+
+    public static TargetJournal Read(TargetProcess target) => Read(target.Map, target.Memory, target.Id);
+
+    public static TargetJournal Read(MemoryMap map, IMemoryReader memory, int id) =>
+        new([.. MountName.All(map).Select(m => Read(m.Name, m.Regions, memory, id)).OrderBy(e => e.Record?.Sequence ?? 0)]);
+
+    /// <summary>Those that an id or a name means.</summary>
+    public IEnumerable<JournalEntry> Find(string idOrName) => Entries.Where(e => e.Record is { } r && r.IsCalled(idOrName));
+
+    /// <summary>The one with memory at an address. Error: <see cref="PatchErrorId.LivePatchNotFound"/>.</summary>
+    public JournalEntry At(ulong address) => Entries.FirstOrDefault(e => e.Regions.Any(r => r.Contains(address)))
+        ?? throw new PatchException(PatchErrorId.LivePatchNotFound, $"There is no patch at 0x{address:x} any more.");
+
+    private static JournalEntry Read(string name, IReadOnlyList<MemoryRegion> regions, IMemoryReader memory, int id)
+    {
+        // The last in the memfd.
+        MemoryRegion last = regions.MaxBy(r => r.Offset);
+        var segment = new JournalSegment(last.Start, last.Size);
+        var state = JournalState.None;
+        JournalRecord? record = null;
+        string damage = "";
+        try
+        {
+            if ((last.Access & ~MemoryAccess.Read) != 0) throw new InvalidDataException("its memory is not read-only and private");
+            (state, record) = segment.Read(memory, id);
+            if (record is { Sequence: ulong.MaxValue }) throw new InvalidDataException("its number is the last there is");
+        }
+        catch (InvalidDataException e)
+        {
+            (state, record, damage) = (JournalState.None, null, e.Message);
+        }
+        return new JournalEntry { MountName = name, Regions = regions, Segment = segment, State = state, Record = record, Damage = damage };
+    }
+}

@@ -1,0 +1,47 @@
+using Pannus.Journal;
+using Pannus.Patcher;
+using Pannus.Target;
+
+namespace Pannus.Loader;
+
+/// <summary>Everything of one patch that is mapped into a target, each with its place: image, islands and record.</summary>
+internal sealed record PatchLoad
+{
+    private PatchLoad(MapRequest request, PatchPlacement placement, IReadOnlyList<Island> islands, JournalSegment journal, byte[] record) =>
+        (Request, Placement, Islands, Journal, Record) = (request, placement, islands, journal, record);
+
+    /// <summary>The mappings.</summary>
+    public MapRequest Request { get; }
+    /// <summary>The image.</summary>
+    public PatchPlacement Placement { get; }
+    /// <summary>The islands.</summary>
+    public IReadOnlyList<Island> Islands { get; }
+    /// <summary>Where the record goes.</summary>
+    public JournalSegment Journal { get; }
+    /// <summary>The record's bytes.</summary>
+    public byte[] Record { get; }
+
+    /// <summary>Finds a place for the record. Errors: <see cref="PatchErrorId.NoAddressSpace"/>.</summary>
+    public static PatchLoad Plan(TargetProcess target, PatchFile patch, PatchPlacement placement, IReadOnlyList<Island> islands,
+        JournalRecord record)
+    {
+        byte[] bytes = JournalFormat.Encode(record);
+        ulong size = JournalSegment.SizeOf(bytes);
+        var image = new AddressRange(placement.Address, placement.Image.Size);
+        MemoryMap map = target.Map.With(islands.Select(i => new AddressRange(i.Address, (ulong)i.Code.Length)).Append(image));
+        ulong address = AddressSpace.FindGap(target.Architecture, map, image, size, Island.PageSize) ?? throw new PatchException(PatchErrorId.NoAddressSpace,
+            $"There is no gap of {size >> 10} KiB in {target.DisplayName} for the record of {placement.Image.Name}.");
+        var journal = new JournalSegment(address, size);
+
+        // Behind the image in the memfd: the islands, then the record, which is known by being the last.
+        ulong next = placement.Image.Size;
+        List<MapSegment> segments = [.. placement.Segments];
+        foreach (Island island in islands)
+        {
+            segments.Add(new MapSegment(island.Address, (ulong)island.Code.Length, next, MemoryAccess.Read | MemoryAccess.Execute));
+            next += (ulong)island.Code.Length;
+        }
+        segments.Add(new MapSegment(address, size, next, MemoryAccess.Read));
+        return new PatchLoad(new MapRequest(MountName.Of(patch, record.LivePatchId), segments), placement, islands, journal, bytes);
+    }
+}
