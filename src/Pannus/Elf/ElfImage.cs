@@ -121,6 +121,13 @@ public sealed partial class ElfImage : IDisposable
         return false;
     }
 
+    /// <summary>Copies from an offset of the file as far as it goes; the rest of <paramref name="buffer"/> stays as it is.</summary>
+    internal void CopyFile(ulong offset, Span<byte> buffer)
+    {
+        ulong there = offset >= _bytes.Length ? 0 : Math.Min(_bytes.Length - offset, (ulong)buffer.Length);
+        if (there > 0) _bytes.Slice(offset, there, "a part").CopyTo(buffer);
+    }
+
     /// <summary>The contents of a section; empty for SHT_NOBITS.</summary>
     public ReadOnlySpan<byte> SectionData(SectionHeader section) =>
         section.Type == SectionType.NoBits ? [] : _bytes.Slice(section.Offset, section.Size, $"section {section.Name}");

@@ -56,9 +56,10 @@ internal sealed class RemoteCall
     public static RemoteResult Run(TargetProcess target, RemoteProgram program, TimeSpan timeout, CancellationToken cancellation)
     {
         RemoteResult? result = null;
+        var call = new RemoteCall(target, program);
+        CaveRepair.Run(target, call._caveAt, program.Abi.Stub, timeout);
         TracerThread.Run("pannus-loader", () =>
         {
-            var call = new RemoteCall(target, program);
             if (!program.Abi.IsRehearsed) call.Rehearse();
             program.Abi.IsRehearsed = true;
             result = call.FindThreadAndRun(timeout, cancellation);
