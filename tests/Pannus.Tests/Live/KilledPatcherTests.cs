@@ -1,12 +1,20 @@
 using System.Diagnostics;
+using System.Globalization;
+using Pannus.Journal;
+using Pannus.Patcher;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
 
-/// <summary>The patching process dies by SIGKILL at any instant: the target goes on.</summary>
+/// <summary>
+/// The patching process dies by SIGKILL, at random instants and at each of its calls: the target goes on, is all old, all
+/// new or marked, and the next patcher finishes or takes back. <c>./build.ps1 Soak</c> kills more often.
+/// </summary>
 public sealed class KilledPatcherTests
 {
-    private const int Kills = 25;
+    private static readonly int s_kills = int.Parse(Environment.GetEnvironmentVariable("PANNUS_KILLS") ?? "30", CultureInfo.InvariantCulture);
+    private static readonly string s_pannus = Path.Combine(Built.Repository, "bin/host/pannus");
+    private static readonly string[] s_old = ["func_J of target.", "str_V of target.", "str_P of target.", "func_L of target."];
 
     [Theory]
     [InlineData(Machine.X64)]
@@ -16,8 +24,8 @@ public sealed class KilledPatcherTests
         using TargetProgram program = TargetProgram.Start(Built.Target("invariants", Machine.Fast(machine)), "2");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         var random = new Random(2004);
-        bool wasPatched = false;
-        for (int kill = 0; kill < Kills; kill++)
+        HashSet<string> seen = [];
+        for (int kill = 0; kill < s_kills; kill++)
         {
             using Process patcher = StartPatching(program.Id, machine);
             Assert.Equal("patching", patcher.StandardOutput.ReadLine());
@@ -25,25 +33,113 @@ public sealed class KilledPatcherTests
             patcher.Kill();
             patcher.WaitForExit();
 
-            program.Say("value");
-            string value = program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal));
-            Assert.Contains(value, (string[])["value 1", "value 2", "value 3"]);
-            wasPatched |= value != "value 1";
-            Assert.Contains("TracerPid:\t0", File.ReadAllText($"/proc/{program.Id}/status"));
+            AssertRuns(program);
+            seen.Add(Value(program));
         }
-        Assert.True(wasPatched, "no patch was ever in force when its patcher was killed");
+        Assert.True(seen.Count > 1, "no patch was ever in force when its patcher was killed");
+        TakeBackAll(program);
+        Assert.Equal("value 1", Value(program));
         program.Say("quit");
         Assert.Equal("failed 0", program.WaitFor(l => l.StartsWith("failed", StringComparison.Ordinal)));
     }
 
-    // Patches A and B in turn as fast as it can.
+    [Theory]
+    [InlineData(Machine.X64, "ptrace")]
+    [InlineData(Machine.X64, "pwrite64")]
+    [InlineData(Machine.IA32, "ptrace")]
+    public void Whatever_call_a_patcher_dies_at_its_target_is_old_or_new_or_marked_and_the_next_one_mends_it(string machine, string call)
+    {
+        string[] variables = Machine.Fast(machine);
+        using TargetProgram program = TargetProgram.Start(Built.Sample("target", variables), "5");
+        _ = program.WaitFor(s_old[3]);
+        string fresh = program.SettledFingerprint();
+        string patch = Built.Sample("patch.so", variables), commands = Path.Combine(Built.Repository, "src/sample/pannus.cmd");
+        string script = $"$null = Invoke-LivePatch {program.Id} '{patch}' '' '{commands}'; $null = Undo-LivePatch {program.Id} -All -Confirm:$false";
+        HashSet<string> ends = [];
+        bool hasEnded = false;
+        // strace counts the calls of each thread by itself, so the first thread that gets as far dies.
+        for (int number = 1, step = Math.Max(1, 60 / s_kills); !hasEnded; number += step)
+        {
+            (int code, _, string problems) = Host.Run("strace", "-f", "-qq", "-o", "/dev/null", "-e", $"trace={call}",
+                "-e", $"inject={call}:signal=KILL:when={number}", s_pannus, "-Command", script);
+            hasEnded = code == 0;
+            Assert.True(hasEnded || code is 137 or -9, $"{code} {problems}");
+            AssertRuns(program);
+            ends.Add(Mend(program, patch, File.ReadAllText(commands), isFinished: number % 2 == 0));
+            Assert.Equal(fresh, program.SettledFingerprint());
+        }
+        Assert.True(ends.Count > 1, string.Join(' ', ends));
+    }
+
+    // What the dead patcher left is whole, or says that it isn't; then it is finished or taken back, and nothing is left of it.
+    private static string Mend(TargetProgram program, string patch, string commands, bool isFinished)
+    {
+        LivePatchInfo[] found = [.. Patching.Get(program)];
+        string[] round = Round(program);
+        string state = found.Length == 0 ? "Old" : Assert.Single(found).State.ToString();
+        if (state == "Old") Assert.Equal(s_old, round);
+        else if (state == "Applied") Assert.All(round, line => Assert.Contains("of plug", line));
+        else Assert.Contains(state, (string[])["Interrupted", "Retained"]);
+        if (isFinished)
+        {
+            LivePatchStatus status = Patching.Apply(program, patch, commands).Status;
+            Assert.Equal(state == "Applied" ? LivePatchStatus.AlreadyApplied : LivePatchStatus.Applied, status);
+            Assert.All(Round(program), line => Assert.Contains("of plug", line));
+        }
+        TakeBackAll(program);
+        Assert.Equal(s_old, Round(program));
+        return state;
+    }
+
+    private static void TakeBackAll(TargetProgram program)
+    {
+        for (int i = 0; Patching.Get(program) is { Count: > 0 } left; i++)
+        {
+            Assert.True(i < 100, $"{left[0].Patch} stays {left[0].State}: {left[0].Message}");
+            foreach (LivePatchInfo p in left.Reverse()) _ = Patching.Undo(program, p.Address, force: true);
+        }
+    }
+
+    private static void AssertRuns(TargetProgram program)
+    {
+        Assert.False(program.HasExited);
+        foreach (string thread in Directory.GetDirectories($"/proc/{program.Id}/task"))
+        {
+            try
+            {
+                string status = File.ReadAllText(thread + "/status");
+                Assert.Contains("TracerPid:\t0", status);
+                Assert.DoesNotContain("State:\tt", status);
+                Assert.DoesNotContain("State:\tT", status);
+            }
+            catch (IOException)
+            {
+                // A short-lived thread.
+            }
+        }
+    }
+
+    // Four lines, as they are printed from now on.
+    private static string[] Round(TargetProgram program)
+    {
+        program.Skip();
+        _ = program.WaitFor(l => l.StartsWith("func_L", StringComparison.Ordinal));
+        return [.. Enumerable.Range(0, 4).Select(_ => program.NextLine())];
+    }
+
+    private static string Value(TargetProgram program)
+    {
+        program.Say("value");
+        return program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal));
+    }
+
+    // Applies patches A and B in turn and takes them back, as fast as it can.
     private static Process StartPatching(int id, string machine)
     {
         string patches = Path.GetDirectoryName(Built.Target("patches/invariants-a.so", Machine.Fast(machine)))!;
-        string script = "$a = 'invariants-a', 'invariants-b'; "
-            + $"$null = Test-LivePatch {id} {patches}/invariants-a.so '' {patches}/invariants-a.cmd; $Host.UI.WriteLine('patching'); "
-            + $"while ($true) {{ foreach ($p in $a) {{ $null = Invoke-LivePatch {id} \"{patches}/$p.so\" '' \"{patches}/$p.cmd\" }} }}";
-        return Process.Start(new ProcessStartInfo(Path.Combine(Built.Repository, "bin/host/pannus"), ["-Command", script])
-        { RedirectStandardOutput = true })!;
+        string script = $"$null = Test-LivePatch {id} {patches}/invariants-a.so '' {patches}/invariants-a.cmd; $Host.UI.WriteLine('patching'); "
+            + "while ($true) { foreach ($p in 'invariants-a', 'invariants-b') { "
+            + $"$null = Invoke-LivePatch {id} \"{patches}/$p.so\" '' \"{patches}/$p.cmd\" }}; $null = Undo-LivePatch {id} -All -Confirm:$false }}";
+        return Process.Start(new ProcessStartInfo(s_pannus, ["-Command", script]) { RedirectStandardOutput = true })!;
     }
 }

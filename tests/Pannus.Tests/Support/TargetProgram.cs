@@ -51,6 +51,12 @@ internal sealed class TargetProgram : IDisposable
     /// <summary>The next line; null when the program has ended.</summary>
     public string? TryNextLine() => _lines.TryTake(out string? line, Patience) ? line : null;
 
+    /// <summary>Leaves out the lines that it has printed up to now.</summary>
+    public void Skip()
+    {
+        while (_lines.TryTake(out _)) { }
+    }
+
     /// <summary>The next line that a condition accepts.</summary>
     public string WaitFor(Func<string, bool> isWanted)
     {
