@@ -10,6 +10,7 @@
     Test    Build; every test
     KernelTest  Build; kernel-patch's kernels are built, booted in QEMU and tested; half an hour the first time
     Bench   Build; the benchmarks
+    Soak    Build; 1,000 patchers killed, 2,000 rounds of patch and undo over a busy service
     Fuzz    a million damaged files to the readers; what fails one stays in bin/fuzz
     Pack    Build; the module as it is published, in bin/pack
     Clean   removes bin/
@@ -21,7 +22,7 @@
 [CmdletBinding()]
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'Bench', 'Fuzz', 'Pack', 'Clean')]
+    [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'Bench', 'Soak', 'Fuzz', 'Pack', 'Clean')]
     [string] $Task = 'Build'
 )
 Set-StrictMode -Version 3
@@ -39,6 +40,7 @@ $env:DOTNET_NOLOGO = '1'
 $compilers = @{ 'gcc' = 'gcc'; 'make' = 'make'; '/usr/include/stdio.h' = 'libc6-dev' }
 $servers = @{
     'gdb' = 'gdb'
+    'strace' = 'strace'
     'clang' = 'clang'
     'g++' = 'g++'
     '/usr/lib32/libc.so' = 'g++-multilib'
@@ -197,6 +199,16 @@ function Invoke-Bench {
     Install-Prerequisite ($compilers + $servers)
     Invoke-Build
     & "$bin/host/pannus" "$root/tests/bench/bench.ps1"
+    exit $LASTEXITCODE
+}
+
+function Invoke-Soak {
+    Install-Prerequisite ($compilers + $servers)
+    Invoke-Build
+    $env:PANNUS_KILLS = '1000'
+    $env:PANNUS_ROUNDS = '2000'
+    dotnet test "$root/tests/Pannus.Tests" -c Release --nologo `
+        --filter 'FullyQualifiedName~KilledPatcherTests|FullyQualifiedName~over_and_over'
     exit $LASTEXITCODE
 }
 

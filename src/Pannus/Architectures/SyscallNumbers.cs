@@ -29,7 +29,7 @@ internal sealed class SyscallNumbers
         [23, 270, 271],
         [0, 43, 44, 45, 46, 47, 65, 128, 208, 220, 232, 281, 288, 299, 307, 333, 441],
         [0, 1, 2, 3, 4, 5, 6, 17, 18, 19, 20, 40, 74, 75, 77, 78, 82, 83, 84, 87, 162, 217, 257, 262, 263, 264, 285, 295, 296,
-            306, 316, 326, 332]);
+            306, 316, 326, 332]) { Read = 0 };
 
     /// <summary>
     /// asm/unistd_32.h. Restarted: waitpid, pause, wait4, flock, nanosleep, poll, sigsuspend, rt_sigsuspend, futex,
@@ -46,7 +46,10 @@ internal sealed class SyscallNumbers
         [82, 142, 308, 309, 413, 414],
         [3, 102, 117, 177, 247, 256, 319, 337, 345, 364, 369, 370, 371, 372, 385, 416, 417, 420, 421, 441],
         [3, 4, 5, 6, 18, 106, 195, 108, 197, 107, 196, 180, 181, 145, 146, 187, 239, 118, 148, 93, 194, 141, 38, 39, 40, 10, 36, 220,
-            295, 300, 301, 302, 324, 333, 334, 353, 344, 377, 383]);
+            295, 300, 301, 302, 324, 333, 334, 353, 344, 377, 383]) { Read = 3 };
+
+    /// <summary>read(2).</summary>
+    public long Read { get; private init; }
 
     /// <summary>Whether a call survives a stop in every case.</summary>
     public bool IsRestarted(long number) => Contains(_restarted, number);

@@ -110,7 +110,7 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
         string[] fields = (ProcFile.TryRead($"/proc/{tid}/syscall") ?? "").TrimEnd().Split(' ');
         if (fields.Length != 9 || !long.TryParse(fields[0], CultureInfo.InvariantCulture, out long number)) return null;
         bool isWanted = isUninterruptible ? syscalls.MayWaitUninterruptibly(number)
-            : syscalls.FailsWithEintr(number) || syscalls.IsLate(number);
+            : (syscalls.FailsWithEintr(number) && !IsRestartedRead(tid, number, fields[1])) || syscalls.IsLate(number);
         if (!isWanted) return null;
         return TryHex(fields[7], out ulong stack) && TryHex(fields[8], out ulong code)
             ? new HeldThread(tid, code, stack, InSyscall: true) { IsLeftAsleep = true } : null;
@@ -118,6 +118,12 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
         static bool TryHex(string text, out ulong value) =>
             ulong.TryParse(text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out value);
     }
+
+    // Only of a socket, which may have a timeout, and of what has no name (inotify) does a stop make a read fail.
+    private bool IsRestartedRead(int tid, long number, string descriptor) => number == syscalls.Read
+        && ulong.TryParse(descriptor.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong file)
+        && ProcFile.TryReadLink($"/proc/{tid}/fd/{file}") is { } link
+        && !link.StartsWith("socket:", StringComparison.Ordinal) && !link.StartsWith("anon_inode:", StringComparison.Ordinal);
 
     // proc(5), /proc/PID/schedstat: time on a processor, time waiting for one, number of times it was given one. All 0 where
     // the kernel does not count (CONFIG_SCHED_INFO).

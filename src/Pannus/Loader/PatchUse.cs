@@ -87,7 +87,9 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
         stackPointers = pointers;
         if (!isActive) return null;
         ActiveCode active = check.Describe();
-        return $"thread {active.ThreadId} at {active.Symbol}, which may be inside it or return into it";
+        return check.IsVague
+            ? $"thread {active.ThreadId}, which sleeps in a call that a stop would disturb, so that its registers are not known"
+            : $"thread {active.ThreadId} at {active.Symbol}, which may be inside it or return into it";
     }
 
     private bool IsLeftOut(in MemoryRegion region) => IsOurs(region.Start) || region.Access.HasFlag(MemoryAccess.Shared)
@@ -100,17 +102,27 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
         for (int i = 0; i + 5 <= bytes.Length; i++)
         {
             if (bytes[i] is not (0xe9 or 0xe8)) continue;
-            if (IsOurs(_word.Wrap(at + (ulong)i + 5 + (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes[(i + 1)..])))) return i;
+            if (!IsOurs(_word.Wrap(at + (ulong)i + 5 + (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes[(i + 1)..])))) continue;
+            if (!IsOfFile(at + (ulong)i, bytes.Slice(i, 5))) return i;
         }
         return null;
     });
 
-    private ulong? FindWord(in MemoryRegion region, int step) => Find(region, (_, bytes) =>
+    private ulong? FindWord(in MemoryRegion region, int step) => Find(region, (at, bytes) =>
     {
         for (int i = 0; i + _word.Size <= bytes.Length; i += step)
-            if (IsOurs(_word.Read(bytes[i..]))) return i;
+            if (IsOurs(_word.Read(bytes[i..])) && !IsOfFile(at + (ulong)i, bytes.Slice(i, _word.Size))) return i;
         return null;
     });
+
+    // What the module's file has there was there before the patch, and only looks as if it led to it. With 32-bit addresses
+    // that is no rare thing.
+    private bool IsOfFile(ulong address, ReadOnlySpan<byte> bytes)
+    {
+        TargetModule? module = target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End);
+        Span<byte> file = stackalloc byte[bytes.Length];
+        return module is { Image.IsFromMemory: false } && module.Image.TryReadVirtual(address - module.LoadBias, file) && bytes.SequenceEqual(file);
+    }
 
     // A patch may call and address another one in every way that there is.
     private ulong? FindOperand(in MemoryRegion region)

@@ -49,7 +49,8 @@ public static class LivePatchUndo
 
         WriteResult written = !entry.IsInForce ? default
             : JournalTransaction.Write(target, plan.Stack, [entry], plan.Writes, options.Write, verbose, cancellation);
-        string? use = JournalTransaction.Retire(target, entry, backend, timeout, leaveSleepers: !options.Force);
+        // Who frees what was retained before wants it gone: then also those are stopped whose calls notice it.
+        string? use = JournalTransaction.Retire(target, entry, backend, timeout, leaveSleepers: entry.IsInForce && !options.Force);
         if (use is null)
             return Describe(target, entry, UndoStatus.Undone, plan.Writes.Count, written, $"Taken back; {entry.MountName} is unmapped.");
         if (entry.Record is null) throw InUse(target, entry, use);

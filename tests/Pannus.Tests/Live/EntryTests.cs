@@ -67,7 +67,7 @@ public sealed class EntryTests
         string[] variables = Variables("-O2");
         using TargetProgram program = Start(variables);
         int[] before = Values(program);
-        foreach (string patch in (string[])["entry", "entry-original", "entry"])
+        foreach (string patch in (string[])["entry", "entry-original"])
         {
             Assert.Equal(LivePatchStatus.Applied, Apply(program, variables, patch).Status);
             Assert.Equal(before.Select(v => v + 1000), Values(program));
