@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 using Pannus.Interop;
 
 namespace Pannus.Elf;
@@ -10,15 +10,17 @@ namespace Pannus.Elf;
 /// </summary>
 internal sealed unsafe class ElfBytes : IDisposable
 {
+    private const long ProtRead = 1, MapPrivate = 2;
+
     private readonly byte* _start;
-    private readonly object _owner;
+    private readonly byte[]? _array; // Pinned; null when a file is mapped.
     private bool _isDisposed;
 
-    private ElfBytes(byte* start, ulong length, object owner, string name)
+    private ElfBytes(byte* start, ulong length, byte[]? array, string name)
     {
         _start = start;
         Length = length;
-        _owner = owner;
+        _array = array;
         Name = name;
     }
 
@@ -27,23 +29,17 @@ internal sealed unsafe class ElfBytes : IDisposable
 
     public ulong Length { get; }
 
+    /// <summary>Which file is mapped; null for what was copied.</summary>
+    public FileIdentity? Identity { get; private init; }
+
     /// <summary>Maps a file: nothing is copied, and only what is looked at is read.</summary>
     public static ElfBytes Map(string path, string name)
     {
-        try
-        {
-            using FileStream stream = RegularFile.Open(path, name, long.MaxValue);
-            if (stream.Length == 0) return FromArray([], name);
-            using var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, true);
-            MemoryMappedViewAccessor view = file.CreateViewAccessor(0, stream.Length, MemoryMappedFileAccess.Read);
-            byte* start = null;
-            view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-            return new ElfBytes(start, (ulong)stream.Length, view, name);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: {e.Message}", e);
-        }
+        using SafeFileHandle file = RegularFile.OpenHandle(path, name, long.MaxValue, out FileIdentity identity);
+        if (identity.Size == 0) return FromArray([], name);
+        long start = Syscall.Call(Syscall.Mmap, 0, identity.Size, ProtRead, MapPrivate, file.DangerousGetHandle());
+        if (start is < 0 and > -4096) throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: {Errno.Text(-start)}.");
+        return new ElfBytes((byte*)start, (ulong)identity.Size, null, name) { Identity = identity };
     }
 
     public static ElfBytes FromArray(byte[] data, string name)
@@ -76,8 +72,6 @@ internal sealed unsafe class ElfBytes : IDisposable
     {
         if (_isDisposed) return;
         _isDisposed = true;
-        if (_owner is not MemoryMappedViewAccessor view) return;
-        view.SafeMemoryMappedViewHandle.ReleasePointer();
-        view.Dispose();
+        if (_array is null) _ = Syscall.Call(Syscall.Munmap, (long)_start, (long)Length);
     }
 }

@@ -65,6 +65,9 @@ public sealed partial class ElfImage : IDisposable
     /// <summary>Its words and addresses.</summary>
     internal MachineWord Word => new(Is64 ? 8 : 4);
 
+    /// <summary>Which file it was read from; null for what is not one, or not mapped.</summary>
+    internal FileIdentity? Identity => _bytes.Identity;
+
     private bool Is64 => Class == ElfClass.Elf64;
 
     /// <summary>Opens a file. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>, <see cref="PatchErrorId.PatchFileInvalid"/>.</summary>

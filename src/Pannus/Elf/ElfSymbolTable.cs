@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Pannus.Elf;
 
@@ -10,6 +12,7 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
     private readonly ulong _offset, _stringsOffset, _stringsSize;
     private readonly bool _is64;
     private readonly SymbolVersions? _versions;
+    private readonly SymbolIndex _index;
 
     internal ElfSymbolTable(ElfImage image, ulong offset, int count, ulong stringsOffset, ulong stringsSize, bool is64, SymbolVersions? versions)
     {
@@ -20,6 +23,7 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
         _stringsSize = stringsSize;
         _is64 = is64;
         _versions = versions;
+        _index = SymbolIndex.Of(image.Identity, offset, count);
     }
 
     /// <summary>Number of symbols, the null symbol included.</summary>
@@ -31,12 +35,83 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
         get
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-            int size = _is64 ? 24 : 16;
-            return Decode(_image.FileSlice(_offset + (ulong)index * (ulong)size, (ulong)size, "a symbol"), index);
+            return Decode(_image.FileSlice(_offset + (ulong)index * (ulong)EntrySize, (ulong)EntrySize, "a symbol"), index);
         }
     }
 
+    private int EntrySize => _is64 ? 24 : 16;
+
     internal static ElfSymbolTable Empty(ElfImage image) => new(image, 0, 0, 0, 0, true, null);
+
+    /// <summary>The symbols of the given names, each with its source file if it is local and that is known.</summary>
+    internal List<(ElfSymbol Symbol, string File)> Find(IReadOnlyList<string> names)
+    {
+        if (Count == 0) return [];
+        List<(ElfSymbol, string)> found = [];
+        foreach (SymbolHit[] hits in _index.Find(names, Search))
+            foreach (SymbolHit hit in hits) found.Add((this[hit.Index], hit.File > 0 ? this[hit.File].Name : ""));
+        return found;
+    }
+
+    // First the names in the string table, then the symbols that have a name there: both as fast as memory is read.
+    private SymbolHit[][] Search(IReadOnlyList<string> names)
+    {
+        var hits = new List<SymbolHit>?[names.Count];
+        List<NamePlace> places = new NameSet(names).FindIn(Strings);
+        places.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
+        ReadOnlySpan<byte> table = Entries;
+        int last = 0, file = 0;
+        foreach (SymbolPlace symbol in SymbolsAt(places))
+        {
+            // The local symbols of a source file follow its STT_FILE (gABI, "Symbol Table").
+            bool isLocal = Info(table, symbol.Index) >> 4 == (int)ElfSymbolBinding.Local;
+            int at = symbol.Index;
+            while (isLocal && at > last && (Info(table, at) & 0xf) != (int)ElfSymbolType.File) at--;
+            if (isLocal) (last, file) = (symbol.Index, at > last ? at : file);
+            (hits[symbol.Name] ??= []).Add(new SymbolHit(symbol.Index, isLocal ? file : 0));
+        }
+        return [.. hits.Select(h => h is null ? [] : h.ToArray())];
+    }
+
+    private byte Info(ReadOnlySpan<byte> table, int index) => table[index * EntrySize + (_is64 ? 4 : 12)];
+
+    // The symbols, but the null symbol, whose st_name is one of the given, which are in order.
+    private List<SymbolPlace> SymbolsAt(List<NamePlace> names)
+    {
+        const int filterBits = 16;
+        const uint multiplier = 0x9e3779b1; // 2^32 divided by the golden ratio.
+        List<SymbolPlace> found = [];
+        if (names.Count == 0) return found;
+        var filter = new ulong[1 << filterBits >> 6];
+        foreach (NamePlace name in names)
+        {
+            uint hash = name.Offset * multiplier >> (32 - filterBits);
+            filter[hash >> 6] |= 1ul << (int)hash;
+        }
+        ref byte entry = ref MemoryMarshal.GetReference(Entries);
+        int size = EntrySize, count = Count;
+        for (int i = 1; i < count; i++)
+        {
+            uint offset = Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref entry, (nint)i * size));
+            uint hash = offset * multiplier >> (32 - filterBits);
+            if ((filter[hash >> 6] >> (int)hash & 1) != 0 && Find(names, offset) is >= 0 and var name) found.Add(new SymbolPlace(i, name));
+        }
+        return found;
+    }
+
+    private static int Find(List<NamePlace> names, uint offset)
+    {
+        for (int low = 0, high = names.Count - 1; low <= high;)
+        {
+            int middle = (low + high) / 2;
+            if (names[middle].Offset == offset) return names[middle].Name;
+            if (names[middle].Offset < offset) low = middle + 1;
+            else high = middle - 1;
+        }
+        return -1;
+    }
+
+    private sealed record SymbolPlace(int Index, int Name);
 
     /// <summary>
     /// The symbols whose names are wanted, in one pass, each with its source file if it is local and that is known.
@@ -46,8 +121,8 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
         List<(ElfSymbol, string)> found = [];
         uint? file = null;
         if (Count == 0) return found;
-        int size = _is64 ? 24 : 16;
-        ReadOnlySpan<byte> table = _image.FileSlice(_offset, (ulong)Count * (ulong)size, "the symbol table"), strings = Strings;
+        int size = EntrySize;
+        ReadOnlySpan<byte> table = Entries, strings = Strings;
         for (int i = 1; i < Count; i++)
         {
             ReadOnlySpan<byte> entry = table.Slice(i * size, size);
@@ -90,6 +165,8 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
     }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private ReadOnlySpan<byte> Entries => _image.FileSlice(_offset, (ulong)Count * (ulong)EntrySize, "the symbol table");
 
     private ReadOnlySpan<byte> Strings => _image.FileSlice(_stringsOffset, _stringsSize, "symbol names");
 

@@ -18,17 +18,15 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
     /// <summary>All symbols of the given names, each with its address in the target.</summary>
     public IReadOnlyList<ResolvedSymbol> Find(IReadOnlyCollection<string> names)
     {
-        HashSet<string> wanted = [.. names];
-        var byBytes = new Utf8NameSet(wanted);
-        return Search(byBytes.Contains, wanted.Contains, wanted);
+        string[] wanted = [.. names.Distinct(StringComparer.Ordinal)];
+        return Collect(table => table.Find(wanted), wanted);
     }
 
     /// <summary>The symbols of a name that the dynamic linker sees; of a static program, all that are global.</summary>
     public IEnumerable<ResolvedSymbol> FindExported(string name)
     {
-        var bytes = new Utf8NameSet([name]);
         ElfSymbolTable table = module.Image.DynamicSymbols.Count > 0 ? module.Image.DynamicSymbols : module.Image.SymbolTable;
-        foreach ((ElfSymbol s, _) in table.Find(bytes.Contains))
+        foreach ((ElfSymbol s, _) in table.Find([name]))
         {
             if (s.IsDefined && s.IsEntity && !s.IsLocal && !s.IsHidden && !s.IsCommon)
                 yield return Resolve(s, "", SymbolSource.DynamicSymbolTable);
@@ -37,25 +35,25 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
 
     /// <summary>All symbols whose name a predicate accepts.</summary>
     public IReadOnlyList<ResolvedSymbol> Find(Func<string, bool> isWanted) =>
-        Search(name => isWanted(Encoding.UTF8.GetString(name)), isWanted, null);
+        Collect(table => table.Find(name => isWanted(Encoding.UTF8.GetString(name))), _map?.Names.Where(isWanted) ?? []);
 
     /// <summary>As the other, by the bytes of a name, which costs less; a map file is left out.</summary>
-    public IReadOnlyList<ResolvedSymbol> Find(Utf8NamePredicate isWanted) => Search(isWanted, _ => false, []);
+    public IReadOnlyList<ResolvedSymbol> Find(Utf8NamePredicate isWanted) => Collect(table => table.Find(isWanted), []);
 
-    private List<ResolvedSymbol> Search(Utf8NamePredicate bytes, Func<string, bool> text, IReadOnlyCollection<string>? names)
+    private List<ResolvedSymbol> Collect(Func<ElfSymbolTable, List<(ElfSymbol, string)>> search, IEnumerable<string> names)
     {
         List<ResolvedSymbol> found = [];
         HashSet<(string, ulong)> seen = [];
         foreach ((ElfSymbolTable table, SymbolSource source) in Tables)
         {
-            foreach ((ElfSymbol symbol, string file) in table.Find(bytes))
+            foreach ((ElfSymbol symbol, string file) in search(table))
             {
                 if (!symbol.IsDefined || !symbol.IsEntity || symbol.IsCommon) continue;
                 ResolvedSymbol resolved = Resolve(symbol, file, source);
                 if (seen.Add((resolved.Name + "@" + resolved.Version, resolved.Address))) found.Add(resolved);
             }
         }
-        if (_map is not null) AddFromMap(found, names ?? _map.Names.Where(text));
+        if (_map is not null) AddFromMap(found, names);
         return found;
     }
 
