@@ -159,7 +159,7 @@ Describe 'Invoke-LivePatch' {
             $clock = [Diagnostics.Stopwatch]::StartNew()
             $shell.Stop()
             $clock.Elapsed.TotalSeconds | Should -BeLessThan 5
-            Test-Mapped | Should -BeFalse
+            Wait-Until { -not (Test-Mapped) }
             $target.Process.HasExited | Should -BeFalse
         }
     }

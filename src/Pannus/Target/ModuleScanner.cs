@@ -54,6 +54,8 @@ internal static class ModuleScanner
     /// <summary>Reads one module by its mappings; null when they are none's.</summary>
     public static TargetModule? TryRead(TargetProcess target, IReadOnlyList<MemoryRegion> regions, string? program = null)
     {
+        if (MountName.FromRegion(regions[0]) is not null) regions = ImageOf(regions);
+        if (regions.Count == 0) return null;
         MemoryRegion first = regions[0];
         Span<byte> magic = stackalloc byte[4];
         // A module has code or at least its first page mapped: data files that happen to be ELF are not modules.
@@ -75,6 +77,13 @@ internal static class ModuleScanner
             Image = image,
             IsDeleted = path.Length != first.Path.Length,
         };
+    }
+
+    // A patch's memfd also holds its record and its islands, which lie elsewhere than the offset says.
+    private static MemoryRegion[] ImageOf(IReadOnlyList<MemoryRegion> patch)
+    {
+        MemoryRegion first = patch.FirstOrDefault(r => r.Offset == 0);
+        return [.. patch.Where(r => first.End > 0 && r.Start - r.Offset == first.Start)];
     }
 
     private static ElfImage? OpenImage(TargetProcess target, in MemoryRegion first, string path)

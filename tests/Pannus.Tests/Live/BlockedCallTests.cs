@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Pannus.Patcher;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -6,7 +7,7 @@ namespace Pannus.Tests.Live;
 /// <summary>Threads that sleep in the kernel while their process is patched over and over do not notice.</summary>
 public sealed class BlockedCallTests
 {
-    private const int TimeoutMilliseconds = 3000, Patches = 50;
+    private const int TimeoutMilliseconds = 5000, Patches = 50;
 
     [Theory]
     [InlineData(Machine.X64)]
@@ -22,8 +23,10 @@ public sealed class BlockedCallTests
         // On a busy machine fewer fit into the time that the calls are blocked.
         for (; patches < Patches && Stopwatch.GetElapsedTime(start).TotalMilliseconds < TimeoutMilliseconds * 0.7; patches++)
         {
+            if (patches > 0) _ = Patching.UndoNewest(program.Id);
             string patch = patches % 2 == 0 ? "blocked-a" : "blocked-b";
-            _ = Patching.Apply(program, Built.Target($"patches/{patch}.so", fast), "J version version_plug");
+            LivePatchResult result = Patching.Apply(program, Built.Target($"patches/{patch}.so", fast), "J version version_plug");
+            Assert.Equal(LivePatchStatus.Applied, result.Status);
             Assert.Contains(mask, File.ReadAllLines($"/proc/{program.Id}/status"));
         }
 

@@ -40,6 +40,13 @@ internal static class Patching
         return LivePatchUndo.Undo(target, address, new UndoOptions { Write = options ?? new WriteOptions(), Force = force });
     }
 
+    /// <summary>Takes back the newest patch that is applied.</summary>
+    public static UndoResult UndoNewest(int id)
+    {
+        using TargetProcess target = TargetProcess.Open(id);
+        return LivePatchUndo.Undo(target, LivePatchCatalog.Get(target).Last(p => p.State == LivePatchState.Applied).Address, new UndoOptions());
+    }
+
     /// <summary>Refuses, and leaves the target as it was; gives the error.</summary>
     public static PatchException Refused(TargetProgram program, Action work)
     {
