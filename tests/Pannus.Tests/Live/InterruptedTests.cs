@@ -57,6 +57,51 @@ public sealed class InterruptedTests
         void Damage(int at) => _ = target.WritableMemory.Write(segment.Address, [.. good[..at], (byte)~good[at], .. good[(at + 1)..]]);
     }
 
+    [Theory]
+    [InlineData("[stack]")]
+    [InlineData("[heap]")]
+    [InlineData("memfd:pannus")]
+    public void A_record_that_lies_about_an_address_makes_nobody_write_there(string region)
+    {
+        using TargetProgram program = Start();
+        _ = Patching.Apply(program, Built.Sample("patch.so"), Jump);
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        JournalEntry entry = TargetJournal.Read(target).Entries[0];
+        ulong elsewhere = target.Map.Regions.First(r => r.Path.Contains(region)).Start + 64;
+        PlannedWrite[] lies = [.. entry.Record!.Writes.Select(w => w with { Address = elsewhere })];
+        // With a right checksum: a hostile target can make one as well.
+        entry.Segment.TryReplace(target.WritableMemory, JournalFormat.Encode(entry.Record with { Writes = lies }));
+        byte[] before = new byte[64], after = new byte[64];
+        _ = target.Memory.Read(elsewhere, before);
+        PatchException error = Patching.Refused(program, () => Patching.Undo(program, entry.Address, force: true));
+        Assert.Equal(PatchErrorId.JournalDamaged, error.Id);
+        _ = target.Memory.Read(elsewhere, after);
+        Assert.Equal(before, after);
+    }
+
+    [Fact]
+    public void Tells_which_threads_still_run_what_was_replaced()
+    {
+        using TargetProgram program = TargetProgram.Start(Built.Target("inside", "CFLAGS=-O2"));
+        _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
+        program.Say("enter");
+        _ = program.WaitFor("inside");
+        Thread.Sleep(50);
+        _ = Patching.Apply(program, Built.Target("patches/inside.so", "CFLAGS=-O2"), "J stay stay_plug",
+            options: new WriteOptions { SafetyCheck = SafetyCheck.Entry });
+        Assert.Equal((true, 1), Verify(program));
+        program.Say("leave");
+        _ = program.WaitFor("left 1");
+        Assert.Equal((true, 0), Verify(program));
+    }
+
+    private static (bool?, int?) Verify(TargetProgram program)
+    {
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        LivePatchInfo patch = Assert.Single(LivePatchCatalog.Verify(target, new WriteOptions()));
+        return (patch.IsVerified, patch.ThreadsInOldCode);
+    }
+
     private static TargetProgram Start()
     {
         TargetProgram program = TargetProgram.Start(Built.Sample("target"), "20");
