@@ -25,6 +25,8 @@ $tree = "$cacheHome/pannus/build"
 $count = @{ Passed = 0; Failed = 0 }
 
 function Build-Kernel([string] $Name, [string[]] $Configurations) {
+    # From a run that was broken off.
+    if ([IO.File]::Exists("$cache/$Name")) { return }
     $out = "$tree/$Name"
     $jobs = [Environment]::ProcessorCount
     Invoke-Step "Building the kernel '$Name'" {
@@ -32,12 +34,12 @@ function Build-Kernel([string] $Name, [string[]] $Configurations) {
             & "$tree/linux/scripts/kconfig/merge_config.sh" -m -O $out "$out/.config" @Configurations &&
             make -s -C "$tree/linux" "O=$out" olddefconfig && nice make -s -C "$tree/linux" "O=$out" "-j$jobs" bzImage
     }
-    cp "$out/arch/x86/boot/bzImage" "$cache/new-$Name"
+    cp "$out/arch/x86/boot/bzImage" "$cache/new" && mv "$cache/new" "$cache/$Name"
 }
 
 function Build-Kselftest {
     Invoke-Step 'Building the kselftests' {
-        mkdir -p "$cache/kselftest" && make -s -C "$tree/linux" "O=$tree/patched" headers &&
+        mkdir -p "$cache/kselftest" "$tree/patched" && make -s -C "$tree/linux" "O=$tree/patched" headers &&
             make -s -C "$tree/linux/tools/testing/selftests/pannus" "OUTPUT=$cache/kselftest" `
                 "KHDR_INCLUDES=-isystem $tree/patched/usr/include" all
     }
@@ -60,7 +62,7 @@ function Build-All {
     Build-Kernel patched $test
     Build-Kernel debug $test, "$PSScriptRoot/debug.config"
     Build-Kselftest
-    foreach ($name in 'absent', 'unset', 'patched', 'debug') { mv "$cache/new-$name" "$cache/$name" }
+    touch "$cache/complete"
     rm -rf $tree
 }
 
@@ -96,7 +98,7 @@ function Test-Log([string[]] $Lines) {
     Write-Line "    The kernel's log $(if ($found) { "has $($found.Count) complaints" } else { 'is clean' })."
 }
 
-if (-not [IO.File]::Exists("$cache/debug")) { Build-All }
+if (-not [IO.File]::Exists("$cache/complete")) { Build-All }
 $kselftest = "$PSScriptRoot/kselftest.sh", "$cache/kselftest"
 Test-Log (Invoke-Guest patched ($kselftest + 10) 15)
 Test-Log (Invoke-Guest debug ($kselftest + $StressSeconds) 30)
