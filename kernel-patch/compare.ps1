@@ -23,7 +23,7 @@ try {
             foreach ($round in 1..$rounds) {
                 # One that is below another is in force already: what is there goes first.
                 $null = Undo-LivePatch $hiccup.Id -All -Confirm:$false
-                $plug = Get-Plug (++$turn)
+                $plug = "$bin/plug.so"
                 $felt = Measure-Felt $hiccup { Invoke-LivePatch $hiccup.Id $plug -Backend $backend }
                 if (-not $felt.Changed) { throw 'The patch changed nothing.' }
                 $gap[$backend].Add($felt.Longest)

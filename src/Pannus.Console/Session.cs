@@ -9,6 +9,10 @@ namespace Pannus.Console;
 /// <summary>One runspace with the module in it; runs commands and renders what comes out as <c>pwsh</c> does.</summary>
 internal sealed class Session : IDisposable
 {
+    // Keeps the engine from opening its pipe for Enter-PSHostProcess: a kill leaves that as a socket in /tmp, and an error of
+    // its thread ends this process, as it is reported to a library that only pwsh has.
+    private const string NoDiagnostics = "POWERSHELL_DIAGNOSTICS_OPTOUT";
+
     private readonly PannusHost host = new();
     private readonly Lock gate = new();
     private Pipeline? running;
@@ -16,6 +20,8 @@ internal sealed class Session : IDisposable
 
     public Session()
     {
+        var callers = Environment.GetEnvironmentVariable(NoDiagnostics);
+        Environment.SetEnvironmentVariable(NoDiagnostics, "1");
         var state = InitialSessionState.CreateDefault2();
         state.Commands.Remove("prompt", typeof(SessionStateFunctionEntry));
         state.Commands.Add(new SessionStateFunctionEntry(
@@ -23,6 +29,7 @@ internal sealed class Session : IDisposable
         Runspace = RunspaceFactory.CreateRunspace(host, state);
         Runspace.ThreadOptions = PSThreadOptions.ReuseThread;
         Runspace.Open();
+        Environment.SetEnvironmentVariable(NoDiagnostics, callers);
         // Completers and conversions of the module look for the thread's runspace.
         Runspace.DefaultRunspace = Runspace;
         new PannusModule().AttachTo(this);

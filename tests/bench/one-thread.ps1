@@ -12,9 +12,13 @@ function New-Sample {
 
 function Add-Round($Sample, $Hiccup, [int] $Round, [scriptblock] $Patch, [scriptblock] $Plan) {
     Invoke-ByTurns $Round {
-        $felt = Measure-Cost $Hiccup $Patch $Plan
+        # To plan alone takes as much of the processor: what is left is the patch.
+        $still = Measure-Felt $Hiccup $Plan
+        $felt = Measure-Felt $Hiccup $Patch
         if (-not $felt.Changed) { throw 'The patch changed nothing.' }
-        foreach ($name in 'Cost', 'Longest', 'Quiet') { $Sample[$name].Add($felt[$name]) }
+        $Sample.Cost.Add($felt.Held - $still.Held)
+        $Sample.Longest.Add($felt.Longest)
+        $Sample.Quiet.Add($still.Longest)
         $Sample.LoadPause.Add($felt.Result[0])
         $Sample.Pause.Add($felt.Result[1])
     } {
@@ -40,8 +44,7 @@ Write-Heading 'One thread'
 $sample = New-Sample
 foreach ($round in 1..$rounds) {
     $hiccup = Start-Hiccup 0
-    $arguments = "$($hiccup.Id) '$(Get-Plug $round)' -ErrorAction Stop"
-    # A process of ours that only plans takes as much of the processor: what is left is the patch.
+    $arguments = "$($hiccup.Id) '$bin/plug.so' -ErrorAction Stop"
     Add-Round $sample $hiccup $round {
         $text = "Invoke-LivePatch $arguments | % { `$_.LoadPause.TotalMicroseconds; `$_.Pause.TotalMicroseconds }"
         Invoke-Native $pannus '-Command', $text | ForEach-Object { [double] $_ }
@@ -55,10 +58,11 @@ $hiccup = Start-Hiccup 0
 foreach ($round in -4..$rounds) {
     $used = if ($round -gt 0) { $sample } else { New-Sample } # the first few warm the session up
     Add-Round $used $hiccup $round {
-        $result = Invoke-LivePatch $hiccup.Id (Get-Plug $round)
+        $result = Invoke-LivePatch $hiccup.Id "$bin/plug.so"
         $result.LoadPause.TotalMicroseconds
         $result.Pause.TotalMicroseconds
-    } { Test-LivePatch $hiccup.Id (Get-Plug $round) }
+    } { Test-LivePatch $hiccup.Id "$bin/plug.so" }
+    Undo-Plug $hiccup
 }
 Stop-Program $hiccup.Process
 Write-Sample 'warm session' $sample 'patch only planned'

@@ -9,11 +9,11 @@ $names = foreach ($index in 0..999) { 'symbol_{0:0000000}' -f ($index * 997) }
 Write-Heading 'Resolver: a program of 1,000,000 symbols'
 $one, $many, $nmOne, $nmMany = 1..4 | ForEach-Object { , [Collections.Generic.List[double]]::new() }
 $null = Resolve-PatchSymbol $program.Id $names[500]
-$null = Test-LivePatch $program.Id "$bin/plug2.so" '' "$bin/names.cmd"
+$null = Test-LivePatch $program.Id "$bin/plug.so" '' "$bin/names.cmd"
 foreach ($round in 1..$rounds) {
     Invoke-ByTurns $round {
         $one.Add((Measure-Wall { Resolve-PatchSymbol $program.Id $names[500] }))
-        $many.Add((Measure-Wall { Test-LivePatch $program.Id "$bin/plug2.so" '' "$bin/names.cmd" }))
+        $many.Add((Measure-Wall { Test-LivePatch $program.Id "$bin/plug.so" '' "$bin/names.cmd" }))
     } {
         $nmOne.Add((Measure-Wall { Invoke-Native sh '-c', "nm -p '$bin/million' | grep -F -w '$($names[500])'" }))
         $nmMany.Add((Measure-Wall { Invoke-Native sh '-c', "nm -p '$bin/million' | grep -F -w -f '$bin/names'" }))

@@ -31,11 +31,12 @@ function Measure-Wall([scriptblock] $Action) {
     $clock.Elapsed.TotalMilliseconds
 }
 
-function Start-Hiccup([int] $Sleeping) {
-    $process = Start-Program "$bin/hiccup" $Sleeping, 0
+# hiccup, or another build of it, and where floor writes: at its first function.
+function Start-Hiccup([int] $Sleeping, [string] $Program = 'hiccup', [string] $Function = 'func_J') {
+    $process = Start-Program "$bin/$Program" $Sleeping, 0
     $null = $process.StandardOutput.ReadLine()
     $null = $process.StandardOutput.ReadLine()
-    $address = (Resolve-PatchSymbol $process.Id func_J).Address
+    $address = (Resolve-PatchSymbol $process.Id $Function).Address
     @{ Id = $process.Id; Process = $process; Address = $address.ToString('x') }
 }
 
@@ -69,25 +70,23 @@ function Measure-Felt($Hiccup, [scriptblock] $Action) {
     $felt
 }
 
-# The same less what hiccup feels while nothing is done to it: of $Quiet, else of an interval of that length.
-function Measure-Cost {
-    param($Hiccup, [scriptblock] $Action, [scriptblock] $Quiet = { [Threading.Thread]::Sleep($felt.Elapsed) })
+# The same less what hiccup feels in an interval of that length while nothing is done to it.
+function Measure-Cost($Hiccup, [scriptblock] $Action) {
     $felt = Measure-Felt $Hiccup $Action
-    $still = Measure-Felt $Hiccup $Quiet
+    $still = Measure-Felt $Hiccup { [Threading.Thread]::Sleep($felt.Elapsed) }
     $felt.Cost = $felt.Held - $still.Held
-    $felt.Quiet = $still.Longest
     $felt
 }
 
 # Stops hiccup as often as told; microseconds that the stops took.
-function Invoke-Floor($Hiccup, [int] $Rounds) {
-    $line = Invoke-Native "$bin/floor" $Hiccup.Id, $Hiccup.Address, $Rounds
+function Invoke-Floor($Hiccup, [int] $Rounds, [int] $Writes = 1) {
+    $line = Invoke-Native "$bin/floor" $Hiccup.Id, $Hiccup.Address, $Rounds, $Writes
     if ("$line" -notmatch 'min_us (\S+) median_us (\S+)') { throw "floor said: $line" }
     @{ Min = [double] $Matches[1]; Median = [double] $Matches[2] }
 }
 
-# The patch of a round: by turns, so that none is in force already.
-function Get-Plug([int] $Round) { "$bin/plug$(2 + ($Round -band 1)).so" }
+# Each round patches a program that is as it was built.
+function Undo-Plug($Hiccup) { $null = Undo-LivePatch $Hiccup.Id -All -Confirm:$false }
 
 # Runs two commands that answer one another, the first first in every other round.
 function Invoke-ByTurns([int] $Round, [scriptblock] $OurTurn, [scriptblock] $TheirTurn) {

@@ -14,10 +14,11 @@ Write-Heading 'Sleeping threads'
 foreach ($threads in 0, 16, 128, 1024) {
     $ours, $theirs, $gdb, $pause, $stop = 1..5 | ForEach-Object { , [Collections.Generic.List[double]]::new() }
     $hiccup = Start-Hiccup $threads
-    $null = Invoke-LivePatch $hiccup.Id (Get-Plug 0)
+    $null = Invoke-LivePatch $hiccup.Id "$bin/plug.so"
     foreach ($round in 1..$rounds) {
+        Undo-Plug $hiccup
         Invoke-ByTurns $round {
-            $felt = Measure-Felt $hiccup { Invoke-LivePatch $hiccup.Id (Get-Plug $round) }
+            $felt = Measure-Felt $hiccup { Invoke-LivePatch $hiccup.Id "$bin/plug.so" }
             if (-not $felt.Changed) { throw 'The patch changed nothing.' }
             $ours.Add($felt.Longest)
             $pause.Add($felt.Result.Pause.TotalMicroseconds)

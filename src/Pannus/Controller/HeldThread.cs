@@ -1,5 +1,3 @@
-using Pannus.Patcher;
-
 namespace Pannus.Controller;
 
 /// <summary>A thread of a held process, as the activeness check sees it.</summary>
@@ -20,7 +18,6 @@ public readonly record struct HeldThread(int Id, ulong ProgramCounter, ulong Sta
     /// </summary>
     public bool IsLeftAsleep { get; init; }
 
-    /// <summary>Whether it will go on, or may, inside a range.</summary>
-    public bool IsIn(AddressRange range) =>
-        range.Contains(ProgramCounter) || (IsLeftAsleep && range.Contains(ProgramCounter - SyscallLength));
+    /// <summary>Where it may go on as well: the syscall instruction of a thread that was left asleep, else <see cref="ProgramCounter"/>.</summary>
+    public ulong OtherProgramCounter => IsLeftAsleep ? ProgramCounter - SyscallLength : ProgramCounter;
 }

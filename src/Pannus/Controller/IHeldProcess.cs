@@ -8,7 +8,7 @@ namespace Pannus.Controller;
 /// A process none of whose threads can run user code. Valid only inside the call it was handed to, and only on that
 /// call's thread. Its members allocate nothing.
 /// </summary>
-public interface IHeldProcess : IMemoryReader
+public interface IHeldProcess : IMemory
 {
     /// <summary>Number of threads held, those that were left asleep included.</summary>
     int ThreadCount { get; }
@@ -34,7 +34,4 @@ public interface IHeldProcess : IMemoryReader
 
     /// <summary>Whether they have run nothing up to now. To be looked at after the last byte.</summary>
     bool IsSealed { get; }
-
-    /// <summary>Writes memory, also over read-only code; returns the number of bytes written.</summary>
-    int Write(ulong address, ReadOnlySpan<byte> data);
 }

@@ -98,8 +98,9 @@ public sealed class PatchSuspension : IDisposable
     /// </summary>
     public void Write(IReadOnlyList<PlannedWrite> writes, SafetyCheck check = SafetyCheck.Stack, bool scanMemory = false)
     {
-        var set = new WriteSet(writes);
+        var set = new WriteSet(_target, writes);
         using ActivenessCheck active = ActivenessCheck.Prepare(_target, set.Functions(check), set.Guarded, check, scanMemory);
+        set.Rehearse(_target.Memory);
         bool isActive = false;
         PlannedWrite? failed = null;
         Do(held =>

@@ -53,6 +53,29 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
         return found;
     }
 
+    /// <summary>
+    /// Indices of the symbols with an address that begin, end or lie in [start, end): a few questions are answered by a
+    /// pass over the table, and more of them from an index.
+    /// </summary>
+    internal List<int> Near(ulong start, ulong end) => _index.ByAddress(this) is { } index ? index.Touching(this, start, end) : Touching(start, end);
+
+    /// <summary>As <see cref="Near"/>, by a pass over the table.</summary>
+    internal List<int> Touching(ulong start, ulong end)
+    {
+        List<int> found = [];
+        if (Count == 0) return found;
+        ReadOnlySpan<byte> table = Entries;
+        for (int i = 1; i < Count; i++)
+        {
+            ReadOnlySpan<byte> entry = table.Slice(i * EntrySize, EntrySize);
+            ulong value = _is64 ? BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]) : BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]);
+            if (value >= end) continue;
+            ElfSymbol s = Decode(entry, i);
+            if (AddressIndex.End(value, s.Size) >= start && s.IsDefined && s.IsEntity && !s.IsThreadLocal && !s.IsAbsolute) found.Add(i);
+        }
+        return found;
+    }
+
     // First the names in the string table, then the symbols that have a name there: both as fast as memory is read.
     private SymbolHit[][] Search(IReadOnlyList<string> names)
     {

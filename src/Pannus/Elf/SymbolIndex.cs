@@ -3,18 +3,21 @@ using Pannus.Interop;
 namespace Pannus.Elf;
 
 /// <summary>
-/// What is known of a symbol table: which symbols have the names that were asked for. It is kept for the process, so that
-/// the second patch of a build reads nothing of the table again, and for the file and not for a mapping of it: no file
-/// stays open or mapped for it.
+/// What is known of a symbol table: which symbols have the names that were asked for, and which lie where. It is kept for
+/// the process, so that the second patch of a build reads nothing of the table again, and for the file and not for a
+/// mapping of it: no file stays open or mapped for it.
 /// </summary>
 internal sealed class SymbolIndex
 {
-    private const int MostNames = 1 << 16, MostTables = 64;
+    private const int MostNames = 1 << 16, MostTables = 64, SmallTable = 1 << 12, FewQuestions = 2;
+    private const long MostBytes = 64 << 20;
 
     /// <summary>The tables that were asked last, the last one first.</summary>
     private static readonly LinkedList<((FileIdentity File, ulong Offset, int Count) Key, SymbolIndex Index)> s_known = [];
 
     private readonly Dictionary<string, SymbolHit[]> _byName = new(StringComparer.Ordinal);
+    private AddressIndex? _byAddress;
+    private int _questions;
 
     /// <summary>The index of a table of <paramref name="count"/> symbols at an offset of a file; a new one where there is none.</summary>
     public static SymbolIndex Of(FileIdentity? file, ulong offset, int count)
@@ -28,9 +31,18 @@ internal sealed class SymbolIndex
             if (node is null) node = new((key, new SymbolIndex()));
             else s_known.Remove(node);
             s_known.AddFirst(node);
-            if (s_known.Count > MostTables) s_known.RemoveLast();
+            while (s_known.Count > MostTables || (s_known.Count > 1 && s_known.Sum(k => k.Index._byAddress?.Size ?? 0) > MostBytes))
+                s_known.RemoveLast();
             return node.Value.Index;
         }
+    }
+
+    /// <summary>The symbols by address; null as long as a large table has been asked so little that sorting it would take longer.</summary>
+    public AddressIndex? ByAddress(ElfSymbolTable table)
+    {
+        if (_byAddress is { } known) return known;
+        if (table.Count > SmallTable && Interlocked.Increment(ref _questions) <= FewQuestions) return null;
+        lock (_byName) return _byAddress ??= new AddressIndex(table);
     }
 
     /// <summary>

@@ -14,16 +14,39 @@ namespace Pannus.Journal;
 /// </remarks>
 internal sealed class PatchStack
 {
-    private sealed record Layer(JournalEntry Entry, PlannedWrite[] Writes)
+    private sealed class Layer(JournalEntry entry, PlannedWrite[] writes)
     {
+        private readonly WritesByAddress _byAddress = new(writes);
+
+        public JournalEntry Entry => entry;
+        public PlannedWrite[] Writes => writes;
         public bool IsChanged { get; set; }
+
+        public PlannedWrite? At(ulong address) => _byAddress.At(address);
+    }
+
+    private readonly struct WritesByAddress(IEnumerable<PlannedWrite> writes)
+    {
+        private readonly PlannedWrite[] _sorted = [.. writes.OrderBy(w => w.Address)];
+
+        public PlannedWrite? At(ulong address)
+        {
+            int low = 0, high = _sorted.Length;
+            while (low < high)
+            {
+                int middle = (low + high) / 2;
+                if (_sorted[middle].Address <= address) low = middle + 1;
+                else high = middle;
+            }
+            return low > 0 && _sorted[low - 1].Range.Contains(address) ? _sorted[low - 1] : null;
+        }
     }
 
     private readonly IMemoryReader _memory;
     private readonly List<Layer> _layers = [];
     // What will be in memory where that is not what is there now, and whose write it is.
     private readonly SortedDictionary<ulong, (byte Value, PlannedWrite Owner)> _changes = [];
-    private readonly List<PlannedWrite> _order = [];
+    private readonly Dictionary<PlannedWrite, int> _order = new(ReferenceEqualityComparer.Instance);
 
     /// <param name="memory">The target's memory.</param>
     /// <param name="entries">The patches in force, lowest first.</param>
@@ -45,7 +68,7 @@ internal sealed class PatchStack
         // The other way round than they were written.
         foreach (PlannedWrite write in Enumerable.Reverse(layer.Writes))
         {
-            _order.Add(write);
+            _ = _order.TryAdd(write, _order.Count);
             byte[] now = Seen(index, write);
             if (!IsExpected(entry, write, now)) changed.Add(new ChangedValue(write, now));
             for (int i = 0; i < write.Old.Length; i++) Put(index, write, i, write.Old[i]);
@@ -58,9 +81,11 @@ internal sealed class PatchStack
     public void Finish(JournalEntry entry)
     {
         int index = _layers.FindIndex(l => l.Entry == entry);
-        _order.AddRange(_layers[index].Writes);
         foreach (PlannedWrite write in _layers[index].Writes)
+        {
+            _ = _order.TryAdd(write, _order.Count);
             for (int i = 0; i < write.New.Length; i++) Put(index, write, i, write.New[i]);
+        }
     }
 
     /// <summary>
@@ -87,23 +112,24 @@ internal sealed class PatchStack
     /// </summary>
     public IReadOnlyList<PlannedWrite> MemoryWrites(IReadOnlyList<PlannedWrite>? top = null)
     {
-        List<PlannedWrite> writes = [];
+        List<(PlannedWrite Write, int Order)> writes = [];
         List<(ulong Address, byte Value, PlannedWrite Owner)> run = [];
+        var above = new WritesByAddress(top ?? []);
         foreach ((ulong address, (byte value, PlannedWrite owner)) in _changes)
         {
-            if (top is not null && top.Any(w => w.Range.Contains(address))) continue;
+            if (above.At(address) is not null) continue;
             if (run.Count > 0 && (run[^1].Address + 1 != address || !ReferenceEquals(run[^1].Owner, owner))) Flush();
             run.Add((address, value, owner));
         }
         if (run.Count > 0) Flush();
-        return [.. writes.OrderBy(w => _order.FindIndex(o => o.Range.Contains(w.Address)))];
+        return [.. writes.OrderBy(w => w.Order).Select(w => w.Write)];
 
         void Flush()
         {
             (ulong address, _, PlannedWrite owner) = run[0];
             byte[] old = new byte[run.Count];
             _ = _memory.Read(address, old);
-            writes.Add(owner with
+            writes.Add((owner with
             {
                 Address = address, Old = old, New = [.. run.Select(r => r.Value)],
                 // What is restored may be entered at any time: it is what goes that nobody may be inside.
@@ -115,7 +141,7 @@ internal sealed class PatchStack
                     PlannedWriteKind.Island => new AddressRange(address, (ulong)run.Count),
                     _ => default,
                 },
-            });
+            }, _order[owner]));
             run.Clear();
         }
     }
@@ -162,10 +188,7 @@ internal sealed class PatchStack
     private (Layer Layer, PlannedWrite Write, int Offset)? Above(int index, ulong address)
     {
         for (int i = index + 1; i < _layers.Count; i++)
-        {
-            foreach (PlannedWrite write in _layers[i].Writes)
-                if (write.Range.Contains(address)) return (_layers[i], write, (int)(address - write.Address));
-        }
+            if (_layers[i].At(address) is { } write) return (_layers[i], write, (int)(address - write.Address));
         return null;
     }
 }

@@ -155,12 +155,8 @@ internal sealed class ActivenessCheck : IDisposable
         return _result != SearchResult.Clear;
     }
 
-    private bool IsInside(in HeldThread thread)
-    {
-        foreach (AddressRange range in _ranges.All)
-            if (thread.IsIn(range)) return true;
-        return false;
-    }
+    private bool IsInside(in HeldThread thread) =>
+        _ranges.Contains(thread.ProgramCounter) || _ranges.Contains(thread.OtherProgramCounter);
 
     private SearchResult LookAtStack(IHeldProcess held, int index)
     {

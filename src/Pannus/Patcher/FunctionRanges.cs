@@ -17,6 +17,8 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
     private const int MostHops = 8;
 
     private readonly Dictionary<string, ILookup<string, ResolvedSymbol>> _parts = [];
+    private readonly Dictionary<TargetModule, UnwindTable?> _tables = [];
+    private ILookup<ulong, JournalEntry>? _versions;
 
     /// <summary>
     /// Ranges in which no thread may have a frame when a jump at <paramref name="place"/> is written. What lies before the
@@ -38,7 +40,8 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
         // A map file or assembly code tells no size; the unwind tables do, or the next symbol.
         if (ModuleAt(function.Address) is not { } module) return 0;
         ulong value = function.Address - module.LoadBias;
-        if (UnwindTable.Read(module.Image, target.Architecture.Unwind) is { } table && table.TryFind(value, out FrameEntry entry)) return entry.Start + entry.Length - value;
+        if (!_tables.TryGetValue(module, out UnwindTable? table)) _tables[module] = table = UnwindTable.Read(module.Image, target.Architecture.Unwind);
+        if (table is not null && table.TryFind(value, out FrameEntry entry)) return entry.Start + entry.Length - value;
         ulong end = target.Map.Find(function.Address)?.End ?? function.Address;
         ulong next = SymbolAt.NextAfter(module, value) is { } found ? found + module.LoadBias : end;
         return Math.Min(next, end) - function.Address;
@@ -78,7 +81,10 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
     // Versions that the entry leads to no more: under other patches, or taken back and kept.
     private IEnumerable<AddressRange> OtherVersions(ulong place)
     {
-        JournalEntry[] versions = [.. TargetJournal.Read(target).Entries.Where(e => e.Record is { } r && r.Writes.Any(w => w.Address == place))];
+        _versions ??= TargetJournal.Read(target).Entries
+            .SelectMany(e => (e.Record?.Writes ?? []).Select(w => w.Address).Distinct().Select(a => (Address: a, Entry: e)))
+            .ToLookup(v => v.Address, v => v.Entry);
+        JournalEntry[] versions = [.. _versions[place]];
         return versions.Where(e => e != versions.LastOrDefault(v => v.IsInForce)).SelectMany(e => e.Code);
     }
 

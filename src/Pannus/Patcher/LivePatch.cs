@@ -93,7 +93,7 @@ public static class LivePatch
         originals.Write(placement, planner);
         var islands = new IslandPlanner(target, placement);
         IReadOnlyList<PlannedWrite> writes = Writes(target, planner, commands, symbols, placement, islands);
-        _ = new WriteSet(writes); // Refuses overlaps.
+        WriteSet.CheckApart(writes);
         var record = JournalRecord.Begin(target, request.Patch, there.Journal.NextSequence, request.LivePatchId, request.Name) with
         {
             Requires = commands.Requires,

@@ -52,12 +52,13 @@ public static class PatchTransaction
     internal static WriteResult WriteLocked(TargetProcess target, IReadOnlyList<PlannedWrite> writes, WriteOptions options,
         Action<string>? verbose, CancellationToken cancellation, IReadOnlyList<AddressRange>? leaving = null)
     {
-        var set = new WriteSet(writes);
+        var set = new WriteSet(target, writes);
         if (set.IsEmpty) return default;
         ITargetBackend backend = Backends.Select(options.Backend);
 
         using ActivenessCheck check = ActivenessCheck.Prepare(target, set.Functions(options.SafetyCheck).Concat(leaving ?? []), set.Guarded,
             options.SafetyCheck, options.ScanMemory);
+        set.Rehearse(target.Memory);
 
         Outcome outcome = Outcome.NotStopped;
         PlannedWrite? failed = null;

@@ -1,4 +1,5 @@
-using Pannus.Controller;
+using Pannus.Interop;
+using Pannus.Target;
 
 namespace Pannus.Patcher;
 
@@ -9,22 +10,17 @@ namespace Pannus.Patcher;
 internal sealed class WriteSet
 {
     private readonly PlannedWrite[] _writes;
+    private readonly WriteRun[] _runs;
     private readonly byte[] _scratch;
 
-    public WriteSet(IReadOnlyList<PlannedWrite> writes)
+    /// <summary>Error: <see cref="PatchErrorId.CommandInvalid"/> when two of them overlap.</summary>
+    public WriteSet(TargetProcess target, IReadOnlyList<PlannedWrite> writes)
     {
         _writes = [.. writes.Where(w => !w.IsDone)];
+        CheckApart(_writes);
         Guarded = [.. _writes.Select(w => w.Guarded).Where(g => g.Length > 0)];
-        _scratch = new byte[_writes.Length == 0 ? 0 : _writes.Max(w => w.New.Length)];
-        for (int i = 0; i < _writes.Length; i++)
-        {
-            for (int k = 0; k < i; k++)
-            {
-                if (!_writes[i].Range.Overlaps(_writes[k].Range)) continue;
-                throw new PatchException(PatchErrorId.CommandInvalid,
-                    $"{Describe(_writes[k])} and {Describe(_writes[i])} overwrite the same bytes. Leave one of them out.");
-            }
-        }
+        _runs = [.. WriteRun.Join(target.Map, _writes)];
+        _scratch = new byte[_runs.Length == 0 ? 0 : _runs.Max(r => r.Length)];
     }
 
     /// <summary>Where no thread may go on.</summary>
@@ -40,36 +36,57 @@ internal sealed class WriteSet
     /// Writes and reads back. Returns null when all is written; else the write that failed, after all before it were
     /// taken back.
     /// </summary>
-    public PlannedWrite? Write(IHeldProcess held)
+    public PlannedWrite? Write(IMemory held)
     {
         // What was planned over must still be there: somebody else may have written meanwhile.
-        foreach (PlannedWrite write in _writes)
-            if (!Holds(held, write.Address, write.Old)) return write;
-        for (int i = 0; i < _writes.Length; i++)
+        foreach (WriteRun run in _runs)
+            if (!run.TryRead(held)) return run.FindChanged() ?? run.First;
+        for (int i = 0; i < _runs.Length; i++)
         {
-            PlannedWrite write = _writes[i];
-            if (held.Write(write.Address, write.New) == write.New.Length && Holds(held, write.Address, write.New)) continue;
+            if (_runs[i].TryWrite(held, _scratch)) continue;
             TakeBack(held, i);
-            return write;
+            return _runs[i].First;
         }
         return null;
     }
 
     /// <summary>Puts back what <see cref="Write"/> has written.</summary>
-    public void TakeBack(IHeldProcess held) => TakeBack(held, _writes.Length - 1);
+    public void TakeBack(IMemory held) => TakeBack(held, _runs.Length - 1);
 
-    private void TakeBack(IHeldProcess held, int last)
+    /// <summary>
+    /// Goes all the ways of <see cref="Write"/> with memory that can be read only, so that none is gone first while the target
+    /// is held, and its pages and ours are there by then.
+    /// </summary>
+    public void Rehearse(IMemoryReader memory) => _ = Write(new Unwritable(memory));
+
+    private void TakeBack(IMemory held, int last)
     {
-        for (int i = last; i >= 0; i--) _ = held.Write(_writes[i].Address, _writes[i].Old);
+        for (int i = last; i >= 0; i--) _runs[i].TakeBack(held);
+    }
+
+    /// <summary>Error: <see cref="PatchErrorId.CommandInvalid"/> when two writes overlap.</summary>
+    public static void CheckApart(IEnumerable<PlannedWrite> writes)
+    {
+        PlannedWrite? last = null;
+        foreach (PlannedWrite write in writes.Where(w => !w.IsDone).OrderBy(w => w.Address))
+        {
+            if (last is not null && last.Range.Overlaps(write.Range))
+            {
+                throw new PatchException(PatchErrorId.CommandInvalid,
+                    $"{Describe(last)} and {Describe(write)} overwrite the same bytes. Leave one of them out.");
+            }
+            last = write;
+        }
     }
 
     /// <summary>How a message names a write.</summary>
     public static string Describe(PlannedWrite write) =>
         write.Symbol.Length > 0 ? $"{write.Kind} {write.Symbol}" : $"{write.Kind} at 0x{write.Address:x}";
 
-    private bool Holds(IHeldProcess held, ulong address, byte[] expected)
+    private sealed class Unwritable(IMemoryReader memory) : IMemory
     {
-        Span<byte> found = _scratch.AsSpan(0, expected.Length);
-        return held.Read(address, found) == found.Length && found.SequenceEqual(expected);
+        public int Read(ulong address, Span<byte> buffer) => memory.Read(address, buffer);
+
+        public int Write(ulong address, ReadOnlySpan<byte> data) => data.Length;
     }
 }

@@ -33,7 +33,7 @@ internal static class SymbolAt
         }
         ulong value = inside - module.LoadBias;
         ElfSymbol best = default;
-        foreach (ElfSymbol s in Tables(module))
+        foreach (ElfSymbol s in All(module))
         {
             if (s.Value > value || (s.Size > 0 && value - s.Value >= s.Size)) continue;
             // Labels without a size may lie inside a function, whose name says more.
@@ -47,13 +47,13 @@ internal static class SymbolAt
 
     /// <summary>Where the next symbol after an address of the file begins; null when there is none.</summary>
     public static ulong? NextAfter(TargetModule module, ulong value) =>
-        Tables(module).Select(s => s.Value).Where(v => v > value).Select(v => (ulong?)v).Min();
+        All(module).Select(s => s.Value).Where(v => v > value).Select(v => (ulong?)v).Min();
 
     /// <summary>Size of the function at an address; 0 when it is not known.</summary>
     public static ulong SizeOf(TargetProcess target, ulong address)
     {
         if (target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End) is not { } module) return 0;
-        foreach (ElfSymbol s in Tables(module))
+        foreach (ElfSymbol s in In(module, new AddressRange(address, 1)))
             if (module.LoadBias + s.Value == address && s.Size > 0 && s.IsFunction && !s.IsIndirect) return s.Size;
         return 0;
     }
@@ -62,18 +62,20 @@ internal static class SymbolAt
     public static IReadOnlyList<NearSymbol> Near(TargetProcess target, AddressRange range)
     {
         if (target.Modules.FirstOrDefault(m => range.Start >= m.Start && range.Start < m.End) is not { } module) return [];
-        List<NearSymbol> near = [];
-        foreach (ElfSymbol s in Tables(module))
-        {
-            var symbol = new NearSymbol(module.LoadBias + s.Value, s.Size, s.IsFunction);
-            if (symbol.Start < range.End && symbol.End >= range.Start) near.Add(symbol);
-        }
-        return near;
+        return [.. In(module, range).Select(s => new NearSymbol(module.LoadBias + s.Value, s.Size, s.IsFunction))];
     }
 
-    private static IEnumerable<ElfSymbol> Tables(TargetModule module) =>
-        (module.Image.HasSymbolTable ? module.Image.SymbolTable : module.Image.DynamicSymbols)
-            .Where(s => s.IsDefined && s.IsEntity && !s.IsThreadLocal && !s.IsAbsolute);
+    private static IEnumerable<ElfSymbol> In(TargetModule module, AddressRange range)
+    {
+        ElfSymbolTable table = Table(module);
+        return table.Near(range.Start - module.LoadBias, range.End - module.LoadBias).Select(i => table[i]);
+    }
+
+    private static IEnumerable<ElfSymbol> All(TargetModule module) =>
+        Table(module).Where(s => s.IsDefined && s.IsEntity && !s.IsThreadLocal && !s.IsAbsolute);
+
+    private static ElfSymbolTable Table(TargetModule module) =>
+        module.Image.HasSymbolTable ? module.Image.SymbolTable : module.Image.DynamicSymbols;
 
     // A patch is a module, too, whose symbols are those that its memory tells.
     private static TargetModule? ModuleAt(TargetProcess target, ulong address) =>

@@ -41,9 +41,9 @@ internal static class TlsLayout
         {
             foreach (ElfSymbolTable table in (ElfSymbolTable[])[module.Image.DynamicSymbols, module.Image.SymbolTable])
             {
-                foreach (ElfSymbol s in table)
+                foreach ((ElfSymbol s, _) in table.Find([descriptor]))
                 {
-                    if (!s.IsDefined || s.Size != 12 || s.Name != descriptor) continue;
+                    if (!s.IsDefined || s.Size != 12) continue;
                     Span<byte> words = stackalloc byte[12];
                     if (target.Memory.Read(module.LoadBias + s.Value, words) != 12) return null;
                     uint bits = BinaryPrimitives.ReadUInt32LittleEndian(words), offset = BinaryPrimitives.ReadUInt32LittleEndian(words[8..]);

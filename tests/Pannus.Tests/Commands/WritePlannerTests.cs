@@ -139,9 +139,9 @@ public sealed class WritePlannerTests : IDisposable
     {
         PlannedWrite whole = Planner.Variable(Resolve("text"), new byte[12]),
             part = Planner.Variable(Resolve("text+8"), [1]);
-        AssertRefused(PatchErrorId.CommandInvalid, "same bytes", () => new WriteSet([whole, part]));
-        Assert.False(new WriteSet([Planner.Variable(Resolve("text"), [1, 2, 3, 4, 5, 6, 7, 8]), part]).IsEmpty);
-        Assert.True(new WriteSet([Planner.Variable(Resolve("number"), [4, 3, 2, 1])]).IsEmpty);
+        AssertRefused(PatchErrorId.CommandInvalid, "same bytes", () => new WriteSet(_running.Target, [whole, part]));
+        Assert.False(new WriteSet(_running.Target, [Planner.Variable(Resolve("text"), [1, 2, 3, 4, 5, 6, 7, 8]), part]).IsEmpty);
+        Assert.True(new WriteSet(_running.Target, [Planner.Variable(Resolve("number"), [4, 3, 2, 1])]).IsEmpty);
     }
 
     private WritePlanner Planner => new(_running.Target);

@@ -89,6 +89,25 @@ public class NameSetTests
         static int Count(ElfImage image, string name) => image.SymbolTable.Find([name]).Count;
     }
 
+    [Fact]
+    public void Symbols_near_an_address_are_the_same_by_index_and_by_a_pass()
+    {
+        foreach (string path in (string[])[Samples.Program, Samples.Libc])
+        {
+            using ElfImage image = ElfImage.OpenFile(path);
+            ElfSymbolTable table = image.HasSymbolTable ? image.SymbolTable : image.DynamicSymbols;
+            var index = new AddressIndex(table);
+            var random = new Random(1);
+            ulong[] ends = [.. table.Where(s => s.Value > 0).SelectMany(s => (ulong[])[s.Value, s.Value + s.Size])];
+            for (int i = 0; i < 500; i++)
+            {
+                ulong start = ends[random.Next(ends.Length)] - 8 + (ulong)random.Next(16), end = start + (ulong)random.Next(300);
+                Assert.Equal(table.Touching(start, end), index.Touching(table, start, end));
+                Assert.Equal(table.Touching(start, end), table.Near(start, end));
+            }
+        }
+    }
+
     private static (int, string, string) Text((ElfSymbol Symbol, string File) found) => (found.Symbol.Index, found.Symbol.Name, found.File);
 
     private static List<(uint, string)> Find(byte[] table, string[] names) =>

@@ -16,6 +16,9 @@ internal static class Built
     /// <summary>A program or patch of tests/targets.</summary>
     public static string Target(string file, params string[] variables) => Path.Combine(Make("tests/targets", variables), file);
 
+    /// <summary>A program or patch of tests/bench.</summary>
+    public static string Bench(string file) => Path.Combine(Make("tests/bench", []), file);
+
     /// <summary>Runs a program to its end and gives its output; throws when it fails.</summary>
     public static string Run(string file, params string[] arguments)
     {

@@ -1,0 +1,114 @@
+using Pannus.Interop;
+using Pannus.Journal;
+using Pannus.Patcher;
+using Pannus.Resolver;
+using Pannus.Target;
+using Pannus.Tests.Support;
+
+namespace Pannus.Tests.Live;
+
+/// <summary>Patches of a thousand functions: all of them or none, a page at a time.</summary>
+public sealed class ManyFunctionsTests
+{
+    private const int Functions = 1000, JumpLength = 5;
+    private static readonly string s_commands =
+        string.Join('\n', Enumerable.Range(0, Functions).Select(i => $"J many_{i:000} plug_{i:000}"));
+
+    [Fact]
+    public void Replaces_a_thousand_functions_in_one_stop_and_takes_them_back()
+    {
+        using TargetProgram program = Start();
+        string fresh = program.SettledFingerprint();
+        LivePatchResult result = Patching.Apply(program, Built.Bench("many-plug.so"), s_commands);
+        Assert.Equal((Functions, LivePatchStatus.Applied), (result.Jumps, result.Status));
+        using (TargetProcess target = TargetProcess.Open(program.Id))
+        {
+            LivePatchInfo patch = Assert.Single(LivePatchCatalog.Get(target));
+            Assert.All(Resolve(target), function => Assert.True(LeadsTo(target, function.Address, patch.Address), function.Name));
+        }
+        Assert.Equal(UndoStatus.Undone, Patching.Undo(program, result.LivePatchId).Status);
+        Assert.Equal(fresh, program.SettledFingerprint());
+    }
+
+    [Fact]
+    public void Jumps_of_a_page_are_written_at_once()
+    {
+        using TargetProgram program = Start();
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        PlannedWrite[] writes = Jumps(target);
+        WriteRun[] runs = [.. WriteRun.Join(target.Map, writes)];
+        Assert.Equal(writes.Select(w => w.Address >> 12).Distinct().Count(), runs.Length);
+        // A variable's bytes stand alone, and an island before the entry that leads to it.
+        PlannedWrite data = new WritePlanner(target).Variable(new SymbolResolver(target).Resolve("str_V"), [1]);
+        PlannedWrite island = writes[1] with { Kind = PlannedWriteKind.Island };
+        Assert.Equal([writes[0].Address, data.Address, island.Address, writes[2].Address],
+            WriteRun.Join(target.Map, [writes[0], data, island, writes[2], writes[3]]).Select(r => r.Address));
+    }
+
+    [Fact]
+    public void Where_one_write_fails_none_is_left()
+    {
+        using TargetProgram program = Start();
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        PlannedWrite[] writes = Jumps(target);
+        string fresh = program.SettledFingerprint();
+        var memory = new Fence(target.WritableMemory);
+
+        PlannedWrite changed = writes[500] with { Old = [.. writes[500].Old.Reverse()] };
+        Assert.Same(changed, new WriteSet(target, [.. writes.Select(w => w == writes[500] ? changed : w)]).Write(memory));
+        Assert.Equal(0, memory.Written);
+
+        memory.Limit = writes[^1].Address & ~0xffful;
+        Assert.Equal(memory.Limit, new WriteSet(target, writes).Write(memory)!.Address & ~0xffful);
+        Assert.True(memory.Written > 0, "the writes before it were tried");
+        Assert.Equal(fresh, program.SettledFingerprint());
+
+        memory.Limit = ulong.MaxValue;
+        var set = new WriteSet(target, writes);
+        Assert.Null(set.Write(memory));
+        set.TakeBack(memory);
+        Assert.Equal(fresh, program.SettledFingerprint());
+    }
+
+    private static TargetProgram Start()
+    {
+        TargetProgram program = TargetProgram.Start(Built.Bench("hiccup-many"), "0", "0");
+        _ = program.WaitFor(l => l.StartsWith("func_J", StringComparison.Ordinal));
+        return program;
+    }
+
+    private static IReadOnlyList<ResolvedSymbol> Resolve(TargetProcess target) =>
+        new SymbolResolver(target).ResolveMany([.. Enumerable.Range(0, Functions).Select(i => $"many_{i:000}")]);
+
+    // Nobody calls them, so what they lead to need not be there.
+    private static PlannedWrite[] Jumps(TargetProcess target)
+    {
+        var planner = new WritePlanner(target);
+        return [.. Resolve(target).SelectMany(f => planner.Jump(f, f.Address + 4096, "nowhere")).OrderBy(w => w.Address)];
+    }
+
+    private static bool LeadsTo(TargetProcess target, ulong function, ulong patch)
+    {
+        byte[] jump = new byte[JumpLength];
+        Assert.Equal(jump.Length, target.Memory.Read(function, jump));
+        ulong destination = function + JumpLength + (ulong)BitConverter.ToInt32(jump, 1);
+        return jump[0] == 0xe9 && destination - patch < 1 << 20;
+    }
+
+    /// <summary>A target's memory that takes no writes from an address on.</summary>
+    private sealed class Fence(ProcessMemory memory) : IMemory
+    {
+        public ulong Limit { get; set; } = ulong.MaxValue;
+
+        public int Written { get; private set; }
+
+        public int Read(ulong address, Span<byte> buffer) => memory.Read(address, buffer);
+
+        public int Write(ulong address, ReadOnlySpan<byte> data)
+        {
+            if (address >= Limit) return 0;
+            Written++;
+            return memory.Write(address, data);
+        }
+    }
+}
