@@ -24,6 +24,8 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/t
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 cd /tmp
 ${RUN//+/ }
-echo "The guest ended with $?"
+code=$?
+dmesg --level=emerg,alert,crit,err,warn | sed 's/^/kernel: /'
+echo "The guest ended with $code"
 echo b > /proc/sysrq-trigger
 sleep 60

@@ -22,26 +22,36 @@ $cacheHome = if ($env:XDG_CACHE_HOME) { $env:XDG_CACHE_HOME } else { "$HOME/.cac
 $key = (sha256sum $source @inputs | sed 's/ .*//' | sha256sum).Substring(0, 16)
 $cache = "$cacheHome/pannus/kernel-$key"
 $tree = "$cacheHome/pannus/build"
+# One folder for all: what a further kernel has in common with the one before is there already.
+$out = "$tree/out"
 $count = @{ Passed = 0; Failed = 0 }
+$clock = [Diagnostics.Stopwatch]::StartNew()
 
-function Build-Kernel([string] $Name, [string[]] $Configurations) {
+# Builds a kernel that has the options of these lines and no others. Of two lines about one option the later counts.
+function Build-Kernel([string] $Name, [string[]] $Lines) {
     # From a run that was broken off.
     if ([IO.File]::Exists("$cache/$Name")) { return }
-    $out = "$tree/$Name"
     $jobs = [Environment]::ProcessorCount
-    Invoke-Step "Building the kernel '$Name'" {
-        mkdir -p $out && make -s -C "$tree/linux" "O=$out" tinyconfig &&
-            & "$tree/linux/scripts/kconfig/merge_config.sh" -m -O $out "$out/.config" @Configurations &&
-            make -s -C "$tree/linux" "O=$out" olddefconfig && nice make -s -C "$tree/linux" "O=$out" "-j$jobs" bzImage
+    $options = [ordered] @{}
+    foreach ($line in $Lines) { if ($line -match '\bCONFIG_\w+') { $options[$Matches[0]] = $line } }
+    $null = [IO.Directory]::CreateDirectory($out)
+    [IO.File]::WriteAllLines("$out/all.config", [string[]] $options.Values)
+    Invoke-Step "Configuring the kernel '$Name'" {
+        make -s -C "$tree/linux" "O=$out" "KCONFIG_ALLCONFIG=$out/all.config" allnoconfig
     }
+    # What a dependency forbids is left out in silence.
+    [string[]] $made = [IO.File]::ReadAllLines("$out/.config")
+    $missing = @($options.Values).Where{ $_ -like 'CONFIG_*' -and $_ -notin $made }
+    if ($missing) { throw "The kernel '$Name' would be without $missing." }
+    Invoke-Step "Building the kernel '$Name'" { nice make -s -C "$tree/linux" "O=$out" "-j$jobs" bzImage }
     cp "$out/arch/x86/boot/bzImage" "$cache/new" && mv "$cache/new" "$cache/$Name"
 }
 
 function Build-Kselftest {
     Invoke-Step 'Building the kselftests' {
-        mkdir -p "$cache/kselftest" "$tree/patched" && make -s -C "$tree/linux" "O=$tree/patched" headers &&
+        mkdir -p "$cache/kselftest" $out && make -s -C "$tree/linux" "O=$out" headers &&
             make -s -C "$tree/linux/tools/testing/selftests/pannus" "OUTPUT=$cache/kselftest" `
-                "KHDR_INCLUDES=-isystem $tree/patched/usr/include" all
+                "KHDR_INCLUDES=-isystem $out/usr/include" all
     }
 }
 
@@ -50,17 +60,20 @@ function Build-All {
     mkdir -p $cache
     foreach ($old in [IO.Directory]::GetDirectories("$cacheHome/pannus", 'kernel-*') -ne $cache) { rm -rf $old }
     Invoke-Step 'Unpacking the sources' {
-        rm -rf $tree && mkdir -p $tree && tar xf $source -C $tree && mv "$tree/linux-source-6.1" "$tree/linux"
+        # The Kconfig files of all, but not the code of what no test configures.
+        $unused = 'drivers/gpu', 'drivers/net/ethernet', 'drivers/net/wireless', 'drivers/media', 'drivers/staging', 'sound' |
+            ForEach-Object { "--exclude=linux-source-6.1/$_/*.[ch]" }
+        rm -rf $tree && mkdir -p $tree && tar xf $source -C $tree @unused && mv "$tree/linux-source-6.1" "$tree/linux"
     }
-    $test = "$PSScriptRoot/test.config"
+    $test = [IO.File]::ReadAllLines("$PSScriptRoot/test.config")
+    $debug = [IO.File]::ReadAllLines("$PSScriptRoot/debug.config")
     Build-Kernel absent $test
     foreach ($patch in [IO.File]::ReadAllLines("$PSScriptRoot/series")) {
         Invoke-Step "Applying $patch" { patch -d "$tree/linux" -p1 -s --fuzz=0 -i "$PSScriptRoot/$patch" }
     }
-    [IO.File]::WriteAllText("$tree/unset.config", "# CONFIG_LIVE_PATCH_USER is not set`n")
-    Build-Kernel unset $test, "$tree/unset.config"
-    Build-Kernel patched $test
-    Build-Kernel debug $test, "$PSScriptRoot/debug.config"
+    Build-Kernel unset $test
+    Build-Kernel patched ($test + 'CONFIG_LIVE_PATCH_USER=y')
+    Build-Kernel debug ($test + 'CONFIG_LIVE_PATCH_USER=y' + $debug)
     Build-Kselftest
     touch "$cache/complete"
     rm -rf $tree
@@ -68,13 +81,14 @@ function Build-All {
 
 # Boots a kernel, runs one command in it, and counts the 'ok' and 'not ok' of what it prints. Returns the lines.
 function Invoke-Guest([string] $Kernel, [string[]] $Command, [int] $Minutes) {
+    $start = $clock.Elapsed
     Write-Line "== $Kernel kernel: $Command"
     $append = 'console=ttyS0 quiet panic=-1 root=host rootfstype=9p ro',
         'rootflags=trans=virtio,version=9p2000.L,cache=loose,msize=512000',
         "init=$PSScriptRoot/guest.sh KEEP=${root}:$cache", "RUN=$($Command -join '+')" -join ' '
     $ended = $false
     $share = 'local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap'
-    timeout "${Minutes}m" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 3072 -nodefaults -no-user-config `
+    timeout "${Minutes}m" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2,sockets=2 -m 3072 -nodefaults -no-user-config `
         -display none -serial stdio -no-reboot -kernel "$cache/$Kernel" -append $append `
         -virtfs $share 2>&1 | ForEach-Object {
         $line = "$_".TrimEnd("`r")
@@ -82,28 +96,51 @@ function Invoke-Guest([string] $Kernel, [string[]] $Command, [int] $Minutes) {
         elseif ($line -match '^ok\b') { $count.Passed++ }
         elseif ($line -match '^not ok\b') { $count.Failed++; Write-Line "    $line" }
         elseif ($line -match '^The guest ended with') { $ended = $true }
+        elseif ($line -match '^kernel: ') { }
         elseif ($line -notmatch '^#( *(RUN|OK) | Starting)|^TAP|^1\.\.|sysrq: Resetting') { Write-Line "    $line" }
         $line
     }
+    Write-Line "    $([int] ($clock.Elapsed - $start).TotalSeconds) s"
     if (-not $ended) {
         $count.Failed++
         Write-Line "    not ok - the guest did not come to its end in $Minutes minutes"
     }
 }
 
+# guest.sh shows at the end what the kernel had to say.
 function Test-Log([string[]] $Lines) {
     $bad = 'WARNING:|BUG:|INFO: |Call Trace|Oops|suspicious RCU|general protection|possible .* detected|Kernel panic'
-    $found = @($Lines -match $bad)
+    $found = $Lines -match "^kernel: .*($bad)"
     if ($found) { $count.Failed++ } else { $count.Passed++ }
+    foreach ($line in $found) { Write-Line "    $line" }
     Write-Line "    The kernel's log $(if ($found) { "has $($found.Count) complaints" } else { 'is clean' })."
 }
 
+# What the guest runs has to be compiled before: there the files are read-only.
+function Build-Program {
+    $targets = "$bin/tests/targets/default"
+    Invoke-Step 'Building what is patched in the guest' {
+        make -s -C "$root/src/sample" "OUT=$bin/tests/sample" &&
+            make -s -C "$root/src/sample" "OUT=$bin/tests/sample/m32" 'CFLAGS=-O2 -m32' &&
+            make -s -C "$root/tests/targets" "OUT=$targets" $targets/stuck $targets/patches/stuck.so `
+                $targets/invariants $targets/patches/invariants-a.so $targets/patches/invariants-b.so &&
+            make -s -C "$root/tests/bench" "OUT=$bin/bench"
+    }
+}
+
 if (-not [IO.File]::Exists("$cache/complete")) { Build-All }
+Build-Program
 $kselftest = "$PSScriptRoot/kselftest.sh", "$cache/kselftest"
+$pannus = "$bin/host/pannus"
 Test-Log (Invoke-Guest patched ($kselftest + 10) 15)
+Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/cmdlets.ps1", 'Kernel') 30)
+Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/ia32.ps1") 10)
+Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/service.ps1") 10)
+Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/compare.ps1") 15)
 Test-Log (Invoke-Guest debug ($kselftest + $StressSeconds) 30)
 foreach ($kernel in 'absent', 'unset') {
-    $null = Invoke-Guest $kernel "$bin/host/pannus", "$PSScriptRoot/fallback.ps1" 10
+    $null = Invoke-Guest $kernel ($pannus, "$PSScriptRoot/fallback.ps1") 10
 }
+Write-Line "$([int] $clock.Elapsed.TotalMinutes) minutes"
 Write-Line "$($count.Passed) passed, $($count.Failed) failed"
 exit [int]($count.Failed -gt 0)

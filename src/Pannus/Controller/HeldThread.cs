@@ -20,4 +20,10 @@ public readonly record struct HeldThread(int Id, ulong ProgramCounter, ulong Sta
 
     /// <summary>Where it may go on as well: the syscall instruction of a thread that was left asleep, else <see cref="ProgramCounter"/>.</summary>
     public ulong OtherProgramCounter => IsLeftAsleep ? ProgramCounter - SyscallLength : ProgramCounter;
+
+    /// <summary>Whether only its program counter and stack pointer are known.</summary>
+    public bool IsVague { get; init; }
+
+    /// <summary>Whether it has come before, in the early look (<see cref="IHeldProcess.HasRunSince"/>).</summary>
+    public bool WasSeenEarly { get; init; }
 }

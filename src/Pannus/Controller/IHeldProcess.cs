@@ -10,11 +10,20 @@ namespace Pannus.Controller;
 /// </summary>
 public interface IHeldProcess : IMemory
 {
-    /// <summary>Number of threads held, those that were left asleep included.</summary>
+    /// <summary>
+    /// Number of threads to look at, those that were left asleep included. One that has run since an early look is there
+    /// twice (<see cref="HasRunSince"/>).
+    /// </summary>
     int ThreadCount { get; }
 
     /// <summary>One of the threads held; <paramref name="index"/> is below <see cref="ThreadCount"/>.</summary>
     HeldThread GetThread(int index);
+
+    /// <summary>
+    /// Whether a thread of the early look may have run since. What was seen of it does not count; it comes again, as it is
+    /// now, behind those of the early look.
+    /// </summary>
+    bool HasRunSince(int index);
 
     /// <summary>The registers that are known of one of them, its program counter as <see cref="GetThread"/> gives it.</summary>
     void GetRegisters(int index, out FrameRegisters registers);

@@ -25,8 +25,9 @@ internal interface ITargetBackend
     /// happens. With <paramref name="leaveSleepers"/> threads that sleep in a call which would notice a stop are left asleep,
     /// which the body makes sure of by <see cref="IHeldProcess.TrySeal"/>. Returns how long the threads that were running were held. Gives up with <see cref="PatchErrorId.StopTimeout"/> when they
     /// don't all stop in <paramref name="stopTimeout"/>.
-    /// <paramref name="early"/> is called when the threads that sleep are stopped and the others run: it sees those that
-    /// are stopped, which <paramref name="body"/> sees first and in the same order. It need not be called.
+    /// <paramref name="early"/> is called before each stop, when the threads that run are not held: it sees those that sleep,
+    /// which <paramref name="body"/> sees first and in the same order, unless they have run since
+    /// (<see cref="IHeldProcess.HasRunSince"/>).
     /// </summary>
     TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body,
         Action<IHeldProcess>? early = null);

@@ -15,17 +15,19 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
     private const int LongestHold = 60_000; // kernel-patch/ABI.md, in milliseconds
     private static readonly TimeSpan s_leastHold = TimeSpan.FromMilliseconds(100);
 
+    private bool _isRehearsed;
+
     public BackendKind Kind => BackendKind.Kernel;
 
-    // All threads are stopped by one call: there is nothing that could be looked at before.
     public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body,
         Action<IHeldProcess>? early = null)
     {
         TimeSpan pause = default;
         TracerThread.Run("pannus-holder", () =>
         {
-            using var hold = new KernelHold(target);
-            Stop(target, hold, stopTimeout);
+            Rehearse(target);
+            using var hold = new KernelHold(target, calls);
+            Stop(target, hold, stopTimeout, early);
             try
             {
                 body(hold);
@@ -92,14 +94,19 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
         TargetProcess target, IReadOnlyList<ulong> resolvers, TimeSpan timeout, CancellationToken cancellation) =>
         ptrace.CallResolvers(target, resolvers, timeout, cancellation);
 
-    private void Stop(TargetProcess target, KernelHold hold, TimeSpan timeout)
+    private static void Stop(TargetProcess target, KernelHold hold, TimeSpan timeout, Action<IHeldProcess>? early)
     {
         // The hold ends by itself should its body never end; a user's hold (PatchSuspension) has a deadline of its own.
         int deadline = LongestHold;
         long start = Stopwatch.GetTimestamp();
         for (int attempt = 0; ; attempt++)
         {
-            long result = hold.Start(calls, deadline);
+            long result = early is null ? 0 : hold.LookEarly();
+            if (result >= 0)
+            {
+                early?.Invoke(hold);
+                result = hold.Start(deadline);
+            }
             if (result >= 0) return;
             target.CheckStillThere();
             if (result == -Errno.EMSGSIZE) hold.Grow();
@@ -107,6 +114,13 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
             if (Stopwatch.GetElapsedTime(start) > (timeout > s_leastHold ? timeout : s_leastHold)) throw NotStopped(target, timeout, result);
             Thread.Sleep(2 << Math.Min(attempt, 5));
         }
+    }
+
+    private void Rehearse(TargetProcess target)
+    {
+        if (_isRehearsed) return;
+        KernelHold.Rehearse(target, calls);
+        _isRehearsed = true;
     }
 
     private static PatchException Refused(TargetProcess target, long error) =>

@@ -113,7 +113,7 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
             : (syscalls.FailsWithEintr(number) && !IsRestartedRead(tid, number, fields[1])) || syscalls.IsLate(number);
         if (!isWanted) return null;
         return TryHex(fields[7], out ulong stack) && TryHex(fields[8], out ulong code)
-            ? new HeldThread(tid, code, stack, InSyscall: true) { IsLeftAsleep = true } : null;
+            ? new HeldThread(tid, code, stack, InSyscall: true) { IsLeftAsleep = true, IsVague = true } : null;
 
         static bool TryHex(string text, out ulong value) =>
             ulong.TryParse(text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out value);

@@ -69,6 +69,9 @@ internal sealed class Tracees : IHeldProcess, IDisposable
             : FrameRegisters.From(_registers[_held[index]]);
     }
 
+    // They are stopped from the early look on.
+    public bool HasRunSince(int index) => false;
+
     // Not by single steps: when we die in one, the kernel leaves the trap flag set, and the thread's next trap is its end.
     public bool TryRunOut(int index, ReadOnlySpan<AddressRange> ranges)
     {

@@ -15,7 +15,7 @@ internal sealed unsafe class KernelCalls
     /// <summary>The only version of the interface that this module knows.</summary>
     public const int Abi = 1;
 
-    private const int Start = 0, Stop = 1, DeadlineShift = 8, MapPrivate = 2, MapFixedNoReplace = 0x100000, MapUnmap = 0x10000000;
+    private const int Start = 0, Stop = 1, Look = 2, HoldLooked = 3, DeadlineShift = 8, MapPrivate = 2, MapFixedNoReplace = 0x100000, MapUnmap = 0x10000000;
     private const int SeekSet = 0;
 
     private readonly long _mmap3, _pcntl;
@@ -48,6 +48,16 @@ internal sealed unsafe class KernelCalls
 
     /// <summary>Stops a process for at most a time, in whole milliseconds; returns the descriptor of the hold.</summary>
     public long Hold(int pid, int milliseconds) => Syscall.Call(_pcntl, pid, Stop | milliseconds << DeadlineShift);
+
+    /// <summary>Notes the registers of threads that sleep, and holds nobody; returns a descriptor.</summary>
+    public long LookAt(int pid) => Syscall.Call(_pcntl, pid, Look);
+
+    /// <summary>Stops what was looked at, once; returns for how long what ran has been held then, in nanoseconds.</summary>
+    public long HoldAfterLook(int descriptor, int milliseconds) =>
+        Syscall.Call(_pcntl, descriptor, HoldLooked | milliseconds << DeadlineShift);
+
+    /// <summary>Lets go what this process holds.</summary>
+    public long LetGo(int pid) => Syscall.Call(_pcntl, pid, Start);
 
     private static long? Number(string file) => long.TryParse(
         ProcFile.TryRead($"{Directory}/{file}"), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out long number) ? number : null;

@@ -11,7 +11,7 @@ namespace Pannus.Patcher;
 /// </summary>
 internal sealed class ActivenessCheck : IDisposable
 {
-    private const int MostRehearsed = 32;
+    private const int MostRehearsed = 32, MostUnclear = 16;
 
     private readonly TargetProcess _target;
     private readonly CodeRanges _ranges;
@@ -22,8 +22,8 @@ internal sealed class ActivenessCheck : IDisposable
     private TargetUnwinder? _unwinder;
     private HeldThread _thread;
     private SearchResult _result;
+    private readonly List<int> _unclear = new(MostUnclear);
     private int _threads, _seen;
-    private bool _isActiveEarly;
 
     private ActivenessCheck(TargetProcess target, CodeRanges ranges, SafetyCheck check, bool scanMemory, bool isThorough)
     {
@@ -45,7 +45,7 @@ internal sealed class ActivenessCheck : IDisposable
     /// Whether the thread that was found was left asleep, so that few of its registers were known: one that is stopped may
     /// turn out to be elsewhere.
     /// </summary>
-    public bool IsVague => _thread.IsLeftAsleep && _result is SearchResult.Scanned or SearchResult.Unknown;
+    public bool IsVague => _thread.IsVague && _result is SearchResult.Scanned or SearchResult.Unknown;
 
     /// <summary>
     /// Prepares a check of functions, in which no thread may have a frame, and of bytes, on which none may go on. With
@@ -69,15 +69,19 @@ internal sealed class ActivenessCheck : IDisposable
     }
 
     /// <summary>
-    /// Looks at threads that are stopped while others still run: what was seen of them holds for the stop that follows, and
-    /// the threads that run are held for so much less.
+    /// Looks at threads that sleep while others still run: what was seen of them holds for the stop that follows, unless they
+    /// have run since, and the threads that run are held for so much less.
     /// </summary>
     public void LookEarly(IHeldProcess held)
     {
         Begin();
-        (_seen, _isActiveEarly) = (0, false);
-        while (_seen < held.ThreadCount && !_isActiveEarly)
-            if (!(_isActiveEarly = IsThreadActive(held, _seen, mayRun: false))) _seen++;
+        _unclear.Clear();
+        for (_seen = 0; _seen < held.ThreadCount; _seen++)
+        {
+            if (!IsThreadActive(held, _seen, mayRun: false)) continue;
+            if (_unclear.Count == MostUnclear) return;
+            _unclear.Add(_seen);
+        }
     }
 
     /// <summary>
@@ -87,11 +91,17 @@ internal sealed class ActivenessCheck : IDisposable
     public bool IsActive(IHeldProcess held, bool mayRun)
     {
         Begin();
-        _threads = held.ThreadCount;
         int first = _seen;
-        bool isActive = _isActiveEarly;
-        (_seen, _isActiveEarly) = (0, false);
-        for (int i = first; i < held.ThreadCount && !isActive; i++) isActive = IsThreadActive(held, i, mayRun);
+        _seen = 0;
+        _threads = held.ThreadCount;
+        for (int i = first; i < held.ThreadCount; i++)
+            if (held.GetThread(i).WasSeenEarly) _threads--;
+        bool isActive = false;
+        for (int i = 0; i < _unclear.Count && !isActive; i++)
+            isActive = !held.HasRunSince(_unclear[i]) && IsThreadActive(held, _unclear[i], mayRun: false);
+        _unclear.Clear();
+        for (int i = first; i < held.ThreadCount && !isActive; i++)
+            isActive = !held.HasRunSince(i) && IsThreadActive(held, i, mayRun);
         if (isActive) return true;
         if (_memory is null || !_memory.IsFound(held)) return false;
         _thread = default;
