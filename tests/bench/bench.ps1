@@ -2,8 +2,8 @@
 .SYNOPSIS
     Measures what a patch costs the target and the user, each figure beside a reference taken in the same run.
 .DESCRIPTION
-    Runs under our own host and under pwsh, after ./build.ps1 Build. Prints tables and writes bin/bench/results.json and
-    bin/bench/pause.svg. Figures are medians over rounds in which ours and the reference take turns; a figure alone
+    Runs under our own host and under pwsh, after ./build.ps1 Build. Prints tables and writes results.json, results.md and
+    pause.svg to bin/bench. Figures are medians over rounds in which ours and the reference take turns; a figure alone
     means nothing on another machine, the ratio does.
 .PARAMETER Part
     What to measure, by commas: one-thread, threads, functions, resolver, wall, calls.
@@ -36,6 +36,7 @@ try {
     foreach ($part in $Part -split ',') { . "$PSScriptRoot/$part.ps1" }
     Write-Line
     Write-Results "$bin/results.json"
+    Write-Markdown "$bin/results.md"
     if ($plot.Count) { Write-Plot "$bin/pause.svg" }
 }
 finally {

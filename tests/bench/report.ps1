@@ -1,4 +1,4 @@
-# What is left of a run: the machine, results.json, and a plot of pause against threads.
+# What is left of a run: the machine, the figures for programs and for people, and a plot of pause against threads.
 
 function Get-Machine {
     $model = [IO.File]::ReadAllLines('/proc/cpuinfo') | Where-Object { $_.StartsWith('model name') }
@@ -31,6 +31,33 @@ function Write-Results([string] $Path) {
     $lines = $figures | ForEach-Object { '    ' + (ConvertTo-JsonText $_) }
     $text = "{`n  `"machine`": $(ConvertTo-JsonText $machine),`n  `"figures`": [`n$($lines -join ",`n")`n  ]`n}`n"
     [IO.File]::WriteAllText($Path, $text)
+    Write-Line "Written: $Path"
+}
+
+# The same for people: what was measured on which machine by which command.
+function Write-Markdown([string] $Path) {
+    $lines = [Collections.Generic.List[string]]::new()
+    $lines.Add('# Benchmarks')
+    $lines.Add('')
+    foreach ($name in $machine.Keys) { $lines.Add("- ${name}: $($machine[$name])") }
+    if ($plot.Count) {
+        $lines.Add('')
+        $lines.Add('![Longest gap felt by the running thread, against sleeping threads](pause.svg)')
+    }
+    foreach ($name in [Collections.Generic.HashSet[string]]::new([string[]] $figures.part)) {
+        $lines.Add('')
+        $lines.Add("## $name")
+        $lines.Add('')
+        $lines.Add('| figure | median | p90 | beside | median | ratio | rounds |')
+        $lines.Add('| --- | ---: | ---: | --- | ---: | ---: | ---: |')
+        foreach ($figure in $figures) {
+            if ($figure.part -ne $name) { continue }
+            $shown = 'median', 'p90', 'reference', 'ratio' | ForEach-Object { Format-Number $figure $_ }
+            $lines.Add(('| {0} | {1} {2} | {3} | {4} | {5} | {6} | {7} |' -f $figure.what, $shown[0], $figure.unit, $shown[1],
+                $figure.beside, $shown[2], $shown[3], $figure.rounds))
+        }
+    }
+    [IO.File]::WriteAllLines($Path, $lines)
     Write-Line "Written: $Path"
 }
 

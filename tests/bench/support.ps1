@@ -108,6 +108,11 @@ function Write-Heading([string] $Text) {
     Write-Line ($row -f '', 'unit', 'median', 'min', 'p90', 'beside', 'median', 'ratio', 'rounds')
 }
 
+function Format-Number($Figure, [string] $Name) {
+    $format = if ($Figure.unit -eq 'ns' -or $Name -eq 'ratio') { '0.00' } else { '0.0' }
+    if ($null -eq $Figure[$Name]) { '-' } else { $Figure[$Name].ToString($format) }
+}
+
 # A line of the table, and of results.json: ours beside a reference that was measured by turns with it.
 function Add-Figure([string] $What, [string] $Unit, [double[]] $Ours, [string] $Beside = '', [double[]] $Theirs) {
     $figure = [ordered] @{
@@ -120,10 +125,6 @@ function Add-Figure([string] $What, [string] $Unit, [double[]] $Ours, [string] $
         if ($figure.reference -gt 0) { $figure.ratio = $figure.median / $figure.reference }
     }
     $figures.Add($figure)
-    $shown = 'median', 'min', 'p90', 'reference', 'ratio' | ForEach-Object {
-        $value = $figure[$_]
-        $format = if ($Unit -eq 'ns' -or $_ -eq 'ratio') { '0.00' } else { '0.0' }
-        if ($null -eq $value) { '-' } else { $value.ToString($format) }
-    }
+    $shown = 'median', 'min', 'p90', 'reference', 'ratio' | ForEach-Object { Format-Number $figure $_ }
     Write-Line ($row -f $What, $Unit, $shown[0], $shown[1], $shown[2], $Beside, $shown[3], $shown[4], $Ours.Length)
 }

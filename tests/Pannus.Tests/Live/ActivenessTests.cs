@@ -28,8 +28,7 @@ public sealed class ActivenessTests
     {
         using TargetProgram program = Enter(way, flags);
         string name = way == "noreturn" ? "last_call" : "work", commands = $"J {name} {name}_plug";
-        PatchException error = Patching.Refused(program, () => Apply(program, commands, s_hurry, flags));
-        Assert.Equal(PatchErrorId.FunctionActive, error.Id);
+        PatchException error = RefusedAsActive(program, commands, s_hurry, flags);
         Assert.True(error.Message.Contains($"{name}+0x"), error.Message);
         Assert.Contains("<-- ", error.Message);
         if (!flags.Contains("-fno-asynchronous")) Assert.Contains("<-- inside", error.Message);
@@ -48,7 +47,7 @@ public sealed class ActivenessTests
     public void The_check_of_2004_sees_only_the_entry()
     {
         using TargetProgram program = Enter("sleep", "-O2");
-        Assert.Equal(LivePatchStatus.Applied, Apply(program, "J work work_plug", s_hurry with { SafetyCheck = SafetyCheck.Entry }).Status);
+        Assert.Equal(LivePatchStatus.Applied, Apply(program, "J work work_plug", new WriteOptions { SafetyCheck = SafetyCheck.Entry }).Status);
         program.Say("leave");
         _ = program.WaitFor("left");
     }
@@ -57,11 +56,10 @@ public sealed class ActivenessTests
     public void A_coroutine_is_found_by_the_scan_of_memory_alone()
     {
         using TargetProgram program = Enter("coroutine", "-O2");
-        PatchException error = Patching.Refused(program, () => Apply(program, "J work work_plug", s_hurry with { ScanMemory = true }));
-        Assert.Equal(PatchErrorId.FunctionActive, error.Id);
+        PatchException error = RefusedAsActive(program, "J work work_plug", s_hurry with { ScanMemory = true });
         Assert.Contains("that no thread is on", error.Message);
         Assert.Contains("work+0x", error.Message);
-        Assert.Equal(LivePatchStatus.Applied, Apply(program, "J work work_plug", s_hurry).Status);
+        Assert.Equal(LivePatchStatus.Applied, Apply(program, "J work work_plug", new WriteOptions()).Status);
         program.Say("leave");
         _ = program.WaitFor("left");
     }
@@ -106,12 +104,22 @@ public sealed class ActivenessTests
         program.Say("enter");
         _ = program.WaitFor("inside");
         Thread.Sleep(50);
-        PatchException error = Patching.Refused(program, () => Apply(program, "J work work_plug", s_hurry));
-        Assert.Equal(PatchErrorId.FunctionActive, error.Id);
+        PatchException error = RefusedAsActive(program, "J work work_plug", s_hurry);
         Assert.True(error.Message.Contains("work_plug+0x"), error.Message);
         program.Say("leave");
         _ = program.WaitFor("left");
-        Assert.Equal(LivePatchStatus.Applied, Apply(program, "J work work_plug", s_hurry).Status);
+        Assert.Equal(LivePatchStatus.Applied, Apply(program, "J work work_plug", new WriteOptions()).Status);
+    }
+
+    // On a busy machine the short time may be over before anything could be stopped.
+    private static PatchException RefusedAsActive(TargetProgram program, string commands, WriteOptions options, string flags = "")
+    {
+        PatchException error;
+        int tries = 20;
+        do error = Patching.Refused(program, () => Apply(program, commands, options, flags));
+        while (error.Id == PatchErrorId.StopTimeout && --tries > 0);
+        Assert.Equal(PatchErrorId.FunctionActive, error.Id);
+        return error;
     }
 
     private static TargetProgram Enter(string way, string flags)
