@@ -43,6 +43,9 @@ public sealed class ManyFunctionsTests
         PlannedWrite island = writes[1] with { Kind = PlannedWriteKind.Island };
         Assert.Equal([writes[0].Address, data.Address, island.Address, writes[2].Address],
             WriteRun.Join(target.Map, [writes[0], data, island, writes[2], writes[3]]).Select(r => r.Address));
+        // And no run puts back what was there before the island.
+        Assert.Equal([island.Address, writes[0].Address, writes[2].Address],
+            WriteRun.Join(target.Map, [island, writes[0], writes[2], writes[3]]).Select(r => r.Address));
     }
 
     [Fact]
