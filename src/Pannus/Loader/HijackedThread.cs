@@ -13,6 +13,8 @@ internal sealed class HijackedThread
 {
     private const int LargestVectorState = 16 * 1024;
 
+    // Seized, and not stopped yet when it was given up: nothing but its next stop, or the end of the tracer thread, lets go of it.
+    private readonly HashSet<int> _seized = [];
     private readonly byte[] _vectors = GC.AllocateArray<byte>(LargestVectorState);
     private int _vectorSize;
     private X64Registers _registers;
@@ -45,7 +47,7 @@ internal sealed class HijackedThread
     public bool TryTake(TargetProcess target, int tid, long options, TimeSpan timeout)
     {
         Id = tid;
-        long result = Ptrace.Seize(tid, options);
+        long result = _seized.Contains(tid) ? 0 : Ptrace.Seize(tid, options);
         if (result == -Errno.ESRCH) return false;
         if (result != 0)
         {
@@ -53,10 +55,15 @@ internal sealed class HijackedThread
             if (status is null or { State: 'Z' or 'X' }) return false;
             throw TargetAccess.WhyTraced(target.DisplayName, status.TracerId) ?? TargetAccess.Denied(target.Id, status, result);
         }
+        _seized.Add(tid);
         _stoppedAt = Stopwatch.GetTimestamp();
-        // One that does not stop (an uninterruptible wait) can't be detached before it does; it gets twice the time, and the
-        // end of the tracer thread detaches it in any case.
-        if (Ptrace.Interrupt(tid) != 0) return false;
+        // One that does not stop (an uninterruptible wait) can't be detached before it does; it gets twice the time, and may be
+        // tried again.
+        if (Ptrace.Interrupt(tid) != 0)
+        {
+            _seized.Remove(tid);
+            return false;
+        }
         bool isInTime = WaitForEventStop(timeout);
         if (!isInTime && !WaitForEventStop(timeout)) return false;
         _isHeld = true;
@@ -113,6 +120,7 @@ internal sealed class HijackedThread
             if (_isDirty) Restore();
             else if (SyscallRestart.Rewind(Id, _stop, _registers) is { } rewound) _ = Ptrace.SetRegisters(Id, rewound);
             _ = Ptrace.Detach(Id, _stop.PendingSignal);
+            _seized.Remove(Id);
             _isHeld = false;
         }
         return Stopwatch.GetElapsedTime(_stoppedAt);

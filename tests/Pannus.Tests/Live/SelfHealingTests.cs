@@ -58,6 +58,25 @@ public sealed class SelfHealingTests
         }
         """;
 
+    [Fact]
+    public void A_thread_that_does_not_stop_in_time_is_taken_at_another_try()
+    {
+        using TargetProgram program = TargetProgram.Start(Gcc.Compile(Source, $"{Machine.X64} -O1 -msse2 -no-pie -fno-pie", "registers"));
+        _ = program.WaitFor("ready");
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        TracerThread.Run("test", () =>
+        {
+            var thread = new HijackedThread();
+            for (int round = 0; round < 20; round++)
+            {
+                Assert.False(thread.TryTake(target, program.Id, 0, TimeSpan.Zero));
+                Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5)));
+                _ = thread.Release();
+            }
+        });
+        Assert.Equal('R', program.State);
+    }
+
     [Theory]
     [InlineData(Machine.X64)]
     [InlineData(Machine.IA32)]
