@@ -30,13 +30,19 @@ internal sealed class IA32Architecture : TargetArchitecture
     public override RelocationRule RuleOf(uint type) => IA32Relocation.Rule(type);
 
     // A reference to the GOT is relative to it when the instruction has a base register, and else absolute, which the ModRM
-    // byte before the place tells (psABI i386, "Relocation").
-    public override RelocationRule RuleOf(uint type, ReadOnlySpan<byte> section, ulong offset)
+    // byte before the place tells (psABI i386, "Relocation"). A call or jump that is not position-independent says no more than
+    // its distance, and may need a PLT nevertheless.
+    public override RelocationRule RuleOf(uint type, ReadOnlySpan<byte> code, ulong offset)
     {
         RelocationRule rule = RuleOf(type);
-        bool isAbsolute = type is IA32Relocation.Got32 or IA32Relocation.Got32X
-            && offset > 0 && offset <= (ulong)section.Length && (section[(int)offset - 1] & 0xc7) == 0x05;
-        return isAbsolute ? rule with { Kind = RelocationKind.Absolute } : rule;
+        if (offset == 0 || offset > (ulong)code.Length) return rule;
+        byte before = code[(int)offset - 1];
+        return type switch
+        {
+            IA32Relocation.Got32 or IA32Relocation.Got32X when (before & 0xc7) == 0x05 => rule with { Kind = RelocationKind.Absolute },
+            IA32Relocation.Pc32 when before is 0xe8 or 0xe9 => rule with { Slot = RelocationSlot.Plt },
+            _ => rule,
+        };
     }
 
     public override string RelocationName(uint type) => IA32Relocation.Name(type);
@@ -48,6 +54,7 @@ internal sealed class IA32Architecture : TargetArchitecture
         RelocationKind.PcRelative => IA32Relocation.Pc32,
         RelocationKind.GotRelative => IA32Relocation.GotOff,
         RelocationKind.ThreadOffset => IA32Relocation.TpOff,
+        RelocationKind.NegatedThreadOffset => IA32Relocation.TpOff32,
         RelocationKind.TlsModule => IA32Relocation.DtpMod32,
         RelocationKind.TlsOffset => IA32Relocation.DtpOff32,
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),

@@ -36,6 +36,8 @@ internal enum RelocationKind
     NegatedThreadOffset,
     /// <summary>A program's copy of a library's variable: no patch has that.</summary>
     Copy,
+    /// <summary>A descriptor of a thread-local variable, which only the dynamic linker of the target can fill in.</summary>
+    TlsDescriptor,
 }
 
 /// <summary>Room that a reference of an object needs, and that a linker would have made: the place then refers to that.</summary>
@@ -47,8 +49,12 @@ internal enum RelocationSlot
     Got,
     /// <summary>A word with the variable's offset from the thread pointer.</summary>
     ThreadOffset,
+    /// <summary>A word with that offset with the other sign.</summary>
+    NegatedThreadOffset,
     /// <summary>Two words, module id and offset, for <c>__tls_get_addr</c>.</summary>
     TlsPair,
+    /// <summary>Two words, module id and 0: the code itself adds the offsets of variables, which all have to be in one module.</summary>
+    TlsModule,
     /// <summary>An entry of the PLT, if the symbol is not the patch's own.</summary>
     Plt,
 }

@@ -70,8 +70,8 @@ internal abstract class TargetArchitecture
     /// <summary>How to do a relocation.</summary>
     public abstract RelocationRule RuleOf(uint type);
 
-    /// <summary>How to do a relocation of an object, whose meaning may depend on the instruction around the place.</summary>
-    public virtual RelocationRule RuleOf(uint type, ReadOnlySpan<byte> section, ulong offset) => RuleOf(type);
+    /// <summary>How to do a relocation of an object's code, whose meaning may depend on the instruction around the place.</summary>
+    public virtual RelocationRule RuleOf(uint type, ReadOnlySpan<byte> code, ulong offset) => RuleOf(type);
 
     /// <summary>Name of a type of relocation.</summary>
     public abstract string RelocationName(uint type);

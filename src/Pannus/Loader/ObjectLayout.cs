@@ -24,7 +24,9 @@ internal sealed class ObjectLayout
     private readonly Dictionary<int, ulong> _sectionAt = [];
     private readonly Dictionary<int, ulong> _commonAt = [];
     private readonly Dictionary<int, ImageSymbol> _symbols = [];
-    private readonly Dictionary<int, ulong> _gotSlots = [], _tlsSlots = [], _tlsGdSlots = [], _pltEntries = [];
+    private readonly Dictionary<(RelocationSlot Kind, int Symbol), ulong> _slots = [];
+    private readonly Dictionary<int, ulong> _pltEntries = [];
+    private readonly HashSet<ImageSymbol> _inOneModule = [];
     private readonly List<ImageSegment> _segments = [];
     private readonly List<ImageRelocation> _relocations = [];
     private ulong _got, _plt;
@@ -59,6 +61,7 @@ internal sealed class ObjectLayout
             Name = _patch.Path,
             Architecture = _architecture,
             GotOffset = _got,
+            InOneModule = _inOneModule,
             Content = _content,
             Segments = _segments,
             Relocations = _relocations,
@@ -107,32 +110,28 @@ internal sealed class ObjectLayout
         }
     }
 
-    private void CountSlots(IEnumerable<(SectionHeader, ElfRelocation Relocation)> relocations)
+    private void CountSlots(IEnumerable<(SectionHeader, ElfRelocation)> relocations)
     {
         ulong next = 0;
-        foreach ((_, ElfRelocation r) in relocations)
+        foreach ((SectionHeader section, ElfRelocation r) in relocations)
         {
             int symbol = (int)r.SymbolIndex;
-            switch (_architecture.RuleOf(r.Type).Slot)
+            RelocationSlot kind = RuleOf(section, r).Slot;
+            if (kind == RelocationSlot.Plt)
             {
-                case RelocationSlot.Got:
-                    if (_gotSlots.TryAdd(symbol, next)) next += _wordSize;
-                    break;
-                case RelocationSlot.ThreadOffset:
-                    if (_tlsSlots.TryAdd(symbol, next)) next += _wordSize;
-                    break;
-                case RelocationSlot.TlsPair:
-                    if (_tlsGdSlots.TryAdd(symbol, next)) next += 2 * _wordSize;
-                    break;
                 // Only calls may go by a PLT; what is relative to the program counter otherwise reads data.
-                case RelocationSlot.Plt when symbol != 0 && !_elf.SymbolTable[symbol].IsDefined:
-                    if (!_pltEntries.TryAdd(symbol, (ulong)_pltEntries.Count * PltEntrySize)) break;
-                    if (_gotSlots.TryAdd(symbol, next)) next += _wordSize;
-                    break;
+                if (symbol == 0 || _elf.SymbolTable[symbol].IsDefined) continue;
+                _pltEntries.TryAdd(symbol, (ulong)_pltEntries.Count * PltEntrySize);
+                kind = RelocationSlot.Got;
             }
+            if (kind == RelocationSlot.None || !_slots.TryAdd((kind, symbol), next)) continue;
+            next += kind is RelocationSlot.TlsPair or RelocationSlot.TlsModule ? 2 * _wordSize : _wordSize;
         }
         _got = next; // Its size until Place gives it an address.
     }
+
+    private RelocationRule RuleOf(SectionHeader section, in ElfRelocation r) => section.Flags.HasFlag(SectionFlags.ExecInstr)
+        ? _architecture.RuleOf(r.Type, _elf.SectionData(section), r.Offset) : _architecture.RuleOf(r.Type);
 
     private void Place(SectionHeader[] sections)
     {
@@ -173,16 +172,15 @@ internal sealed class ObjectLayout
     {
         int symbol = (int)r.SymbolIndex;
         ulong offset = _sectionAt[section.Index] + r.Offset;
-        RelocationRule rule = _architecture.RuleOf(r.Type, _elf.SectionData(section), r.Offset);
+        RelocationRule rule = RuleOf(section, r);
         // A slot of the GOT or an entry of the PLT is an address in the patch itself.
         ulong? inside = rule.Slot switch
         {
-            RelocationSlot.Got => _got + _gotSlots[symbol],
-            RelocationSlot.ThreadOffset => _got + _tlsSlots[symbol],
-            RelocationSlot.TlsPair => _got + _tlsGdSlots[symbol],
-            RelocationSlot.Plt when _pltEntries.TryGetValue(symbol, out ulong entry) => _plt + entry,
-            _ => null,
+            RelocationSlot.None => null,
+            RelocationSlot.Plt => _pltEntries.TryGetValue(symbol, out ulong entry) ? _plt + entry : null,
+            _ => _got + _slots[(rule.Slot, symbol)],
         };
+        if (symbol != 0 && (rule.Slot == RelocationSlot.TlsModule || rule.Kind == RelocationKind.TlsOffset)) _inOneModule.Add(_symbols[symbol]);
         long addend = r.Addend ?? AddendInPlace(offset, rule.Width);
         _relocations.Add(inside is { } address
             ? new ImageRelocation(offset, _architecture.RelocationType(rule.Kind), Inside(address), addend)
@@ -205,22 +203,26 @@ internal sealed class ObjectLayout
 
     private void FillTables()
     {
-        foreach ((int symbol, ulong slot) in _gotSlots) Add(slot, RelocationKind.Symbol, symbol);
-        foreach ((int symbol, ulong slot) in _tlsSlots) Add(slot, RelocationKind.ThreadOffset, symbol);
-        foreach ((int symbol, ulong slot) in _tlsGdSlots)
+        foreach (((RelocationSlot kind, int symbol), ulong slot) in _slots)
         {
-            Add(slot, RelocationKind.TlsModule, symbol);
-            Add(slot + _wordSize, RelocationKind.TlsOffset, symbol);
+            Add(slot, symbol, kind switch
+            {
+                RelocationSlot.ThreadOffset => RelocationKind.ThreadOffset,
+                RelocationSlot.NegatedThreadOffset => RelocationKind.NegatedThreadOffset,
+                RelocationSlot.TlsPair or RelocationSlot.TlsModule => RelocationKind.TlsModule,
+                _ => RelocationKind.Symbol,
+            });
+            if (kind == RelocationSlot.TlsPair) Add(slot + _wordSize, symbol, RelocationKind.TlsOffset);
         }
         foreach ((int symbol, ulong entry) in _pltEntries)
         {
             ReadOnlySpan<byte> code = _architecture.PltEntry(out int slotAt, out RelocationKind kind, out long addend);
             code.CopyTo(_content.AsSpan((int)(_plt + entry), (int)PltEntrySize));
             _relocations.Add(new ImageRelocation(
-                _plt + entry + (ulong)slotAt, _architecture.RelocationType(kind), Inside(_got + _gotSlots[symbol]), addend));
+                _plt + entry + (ulong)slotAt, _architecture.RelocationType(kind), Inside(_got + _slots[(RelocationSlot.Got, symbol)]), addend));
         }
 
-        void Add(ulong slot, RelocationKind kind, int symbol) =>
+        void Add(ulong slot, int symbol, RelocationKind kind) =>
             _relocations.Add(new ImageRelocation(_got + slot, _architecture.RelocationType(kind), _symbols[symbol], 0));
     }
 

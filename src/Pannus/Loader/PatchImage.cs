@@ -52,6 +52,8 @@ internal sealed record PatchImage
     public required ulong Alignment { get; init; }
     /// <summary>Offset of the global offset table that code of an object refers to.</summary>
     public ulong GotOffset { get; init; }
+    /// <summary>Thread-local variables that the code takes to be all in one module.</summary>
+    public IReadOnlyCollection<ImageSymbol> InOneModule { get; init; } = [];
     /// <summary>Whether the code refers to addresses with half a word, and so must lie below 2 GiB.</summary>
     public bool NeedsLowAddress => Architecture.Word.Size == 8
         && Relocations.Any(r => Architecture.RuleOf(r.Type) is { Kind: RelocationKind.Absolute, Width: 4 });

@@ -38,12 +38,14 @@ internal static class Relocator
         PatchImage image, byte[] content, ulong address, SymbolLookup lookup)
     {
         List<(ulong, ulong)> indirect = [];
+        CheckInOneModule(image, lookup);
         foreach (ImageRelocation r in image.Relocations)
         {
             RelocationRule rule = image.Architecture.RuleOf(r.Type);
             if (rule.Kind == RelocationKind.None) continue;
             // What needs a slot can only be in an object, and there it has become a reference to the slot.
-            if (rule.Kind is RelocationKind.Unsupported or RelocationKind.Copy || rule.Slot is not (RelocationSlot.None or RelocationSlot.Plt))
+            if (rule.Kind is RelocationKind.Unsupported or RelocationKind.Copy or RelocationKind.TlsDescriptor
+                || rule.Slot is not (RelocationSlot.None or RelocationSlot.Plt))
                 throw Unsupported(image, r, rule);
             if (!image.Holds(r.Offset, (ulong)rule.Width))
             {
@@ -90,7 +92,11 @@ internal static class Relocator
         if (found.IsResolver || r.Symbol is { IsDefined: true, IsIndirect: true })
         {
             bool isPointer = rule.Kind is RelocationKind.Absolute or RelocationKind.Symbol && rule.Width == image.Architecture.Word.Size;
-            if (!isPointer) throw Unsupported(image, r, rule);
+            if (!isPointer)
+            {
+                throw new PatchException(PatchErrorId.RelocationUnsupported, $"{image.Name}: {Describe(image, r)}: which function that is "
+                    + "the target picks when it first calls it, which it has not. Compile the patch with -fPIC.");
+            }
             indirect.Add((r.Offset, symbol));
             return 0;
         }
@@ -144,9 +150,25 @@ internal static class Relocator
     }
 
     private static PatchException Unsupported(PatchImage image, in ImageRelocation r, in RelocationRule rule) => new(
-        PatchErrorId.RelocationUnsupported, rule.Kind == RelocationKind.Copy
-            ? $"{image.Name}: {Describe(image, r)}: a copy relocation belongs in a program, not in a patch. Compile the patch with -shared -fPIC."
-            : $"{image.Name}: {Describe(image, r)} is a relocation that Pannus does not know how to do.");
+        PatchErrorId.RelocationUnsupported, rule.Kind switch
+        {
+            RelocationKind.Copy =>
+                $"{image.Name}: {Describe(image, r)}: a copy relocation belongs in a program, not in a patch. Compile the patch with -shared -fPIC.",
+            RelocationKind.TlsDescriptor =>
+                $"{image.Name}: {Describe(image, r)}: only the target's dynamic linker can make a TLS descriptor. Compile the patch with -mtls-dialect=gnu.",
+            _ => $"{image.Name}: {Describe(image, r)} is a relocation that Pannus does not know how to do.",
+        });
+
+    // The local-dynamic model: the code asks for the block of the module of one variable, and finds the others from there.
+    private static void CheckInOneModule(PatchImage image, SymbolLookup lookup)
+    {
+        (ImageSymbol Symbol, ulong Module)[] variables = [.. image.InOneModule.Select(s => (s, lookup(s)?.ModuleId ?? 0))];
+        if (variables.All(v => v.Module == variables[0].Module)) return;
+        ImageSymbol other = variables.First(v => v.Module != variables[0].Module).Symbol;
+        throw new PatchException(PatchErrorId.RelocationUnsupported,
+            $"{image.Name}: its code takes the thread-local variables {variables[0].Symbol.Name} and {other.Name} to be of one module, and in the target "
+            + "they are not. Declare them in the patch without hidden visibility, or compile it with -ftls-model=initial-exec.");
+    }
 
     private static PatchException OwnTls(PatchImage image, in ImageRelocation r) => new(PatchErrorId.RelocationUnsupported,
         $"{image.Name}: {Describe(image, r)}: the patch has thread-local variables of its own, for which running threads have no "

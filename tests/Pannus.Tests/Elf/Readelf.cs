@@ -11,18 +11,26 @@ internal static partial class Readelf
     public sealed record Symbol(int Index, ulong Value, ulong Size, string Type, string Binding, string Section,
         string Name);
 
-    /// <summary>A line of <c>readelf --relocs</c>.</summary>
-    public sealed record Relocation(ulong Offset, string Type);
+    /// <summary>A line of <c>readelf --relocs</c>; the symbol's name is without its version.</summary>
+    public sealed record Relocation(ulong Offset, string Type, string Symbol, string Section);
 
     public static IReadOnlyList<Symbol> DynamicSymbols(string path) => Symbols(path, "--dyn-syms");
 
     /// <summary>The first table that --syms shows and that is no .dynsym.</summary>
     public static IReadOnlyList<Symbol> SymbolTable(string path) => Symbols(path, "--syms", "Symbol table '.symtab'");
 
-    public static IReadOnlyList<Relocation> Relocations(string path, string arguments = "--relocs") =>
-        [.. Gcc.Run("readelf", $"-W {arguments} {path}").Split('\n').Select(l => RelocationLine().Match(l)).Where(m =>
-            m.Success)
-            .Select(m => new Relocation(Hex(m.Groups[1].Value), m.Groups[2].Value))];
+    public static IReadOnlyList<Relocation> Relocations(string path, string arguments = "--relocs")
+    {
+        List<Relocation> all = [];
+        string section = "";
+        foreach (string line in Gcc.Run("readelf", $"-W {arguments} {path}").Split('\n'))
+        {
+            if (RelocationSection().Match(line) is { Success: true } heading) section = heading.Groups[1].Value;
+            if (RelocationLine().Match(line) is { Success: true } m)
+                all.Add(new Relocation(Hex(m.Groups[1].Value), m.Groups[2].Value, m.Groups[3].Value.Split('@')[0], section));
+        }
+        return all;
+    }
 
     public static string BuildId(string path) =>
         Regex.Match(Gcc.Run("readelf", $"-n {path}"), "Build ID: ([0-9a-f]+)").Groups[1].Value;
@@ -45,7 +53,10 @@ internal static partial class Readelf
     [GeneratedRegex(@"^\s*(\d+): ([0-9a-f]+)\s+(\S+) (\S+)\s+(\S+)\s+\S+\s+(\S+)(?: (.*))?$")]
     private static partial Regex SymbolLine();
 
-    [GeneratedRegex(@"^([0-9a-f]{8,16})  [0-9a-f]{8,16} (R_\S+)")]
+    [GeneratedRegex(@"^Relocation section '\.rela?(\S*)'")]
+    private static partial Regex RelocationSection();
+
+    [GeneratedRegex(@"^([0-9a-f]{8,16})  [0-9a-f]{8,16} (R_\S+)(?:\s+[0-9a-f]{8,16}\s+(\S+))?")]
     private static partial Regex RelocationLine();
 
     // "printf@GLIBC_2.2.5 (2)": the number is an index into the version section.

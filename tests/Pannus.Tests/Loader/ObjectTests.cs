@@ -63,7 +63,6 @@ public class ObjectTests
     [Theory]
     [InlineData("-c -fPIC -O1 -mcmodel=large", "R_X86_64_GOT")]
     [InlineData("-c -fPIC -O1 -mtls-dialect=gnu2", "R_X86_64_GOTPC32_TLSDESC")]
-    [InlineData("-c -fPIC -O1 -ftls-model=local-dynamic", "R_X86_64_TLSLD")]
     public void What_it_cannot_do_it_names(string arguments, string relocation)
     {
         PatchException error = Patches.Refused(Gcc.Compile(

@@ -62,14 +62,16 @@ public sealed class PatchFileTests : IDisposable
             PatchErrorId.PatchFileInvalid);
 
     [Theory]
-    [InlineData("-m32", ElfMachine.X86_64)] // x32
-    [InlineData("-m64", ElfMachine.I386)]
-    [InlineData("-m64", (ElfMachine)183)] // AArch64
-    public void Refuses_a_library_for_another_machine(string option, ElfMachine machine)
+    [InlineData("-mx32", ElfMachine.X86_64, "x32")]
+    [InlineData("-m64", ElfMachine.I386, "ELF machine 3")]
+    [InlineData("-m64", (ElfMachine)183, "ELF machine 183")] // AArch64
+    public void Refuses_a_library_for_another_machine_by_name(string option, ElfMachine machine, string name)
     {
         byte[] bytes = File.ReadAllBytes(Gcc.Compile("int f(void) { return 1; }", option + " -shared -fPIC -nostdlib", "lib.so"));
         bytes[18] = (byte)machine;
-        Assert.Equal(PatchErrorId.ArchitectureMismatch, Patches.Refused(bytes).Id);
+        PatchException error = Patches.Refused(bytes);
+        Assert.Equal(PatchErrorId.ArchitectureMismatch, error.Id);
+        Assert.Contains($"is for {name}", error.Message);
     }
 
     [Fact]

@@ -8,7 +8,7 @@ namespace Pannus.Tests;
 public class RelocationTests
 {
     // Imports by call and by address, own data of every kind, and a jump table.
-    private const string Source = """
+    public const string Source = """
         #include <stddef.h>
         #include <string.h>
         #include <stdlib.h>
@@ -151,17 +151,37 @@ public class RelocationTests
         AssertValue(X64Relocation.TpOff32, 4, unchecked((ulong)(-0x40 + 5)));
         AssertValue(X64Relocation.None, 8, 0);
 
-        static void AssertValue(uint type, int width, ulong expected)
-        {
-            byte[] content = new byte[4096];
-            bool isThreadLocal = type is X64Relocation.DtpMod64 or X64Relocation.DtpOff64
-                or X64Relocation.TpOff64 or X64Relocation.TpOff32;
-            Relocator.Relocate(Image(type, 5), content, address, _ => isThreadLocal
-                ? new SymbolTarget(0, 44, 3, 0x20, -0x40) : new SymbolTarget(symbol, 44));
-            byte[] place = new byte[4096];
-            BitConverter.GetBytes(expected).AsSpan(0, width).CopyTo(place.AsSpan(16));
-            Assert.Equal(place, content);
-        }
+        static void AssertValue(uint type, int width, ulong expected) =>
+            RelocationTests.AssertValue(TargetArchitecture.X64, type, width, address, symbol, expected);
+    }
+
+    // What compilers make is in IA32RelocationTests; this is for the rest.
+    [Fact]
+    public void Every_value_that_only_an_assembler_makes_is_that_of_the_psABI()
+    {
+        const ulong address = 0x40, symbol = 0x31;
+        AssertValue(IA32Relocation.Abs16, 2, symbol + 5);
+        AssertValue(IA32Relocation.Abs8, 1, symbol + 5);
+        AssertValue(IA32Relocation.Pc16, 2, unchecked(symbol + 5 - (address + 16)));
+        AssertValue(IA32Relocation.Pc8, 1, unchecked(symbol + 5 - (address + 16)));
+        AssertValue(IA32Relocation.Size32, 4, 44 + 5);
+        AssertValue(IA32Relocation.TlsLe32, 4, 0x40 + 5);
+        AssertValue(IA32Relocation.None, 4, 0);
+
+        static void AssertValue(uint type, int width, ulong expected) =>
+            RelocationTests.AssertValue(TargetArchitecture.IA32, type, width, address, symbol, expected);
+    }
+
+    [Theory]
+    [InlineData(IA32Relocation.Copy, "R_386_COPY", "-shared -fPIC")]
+    [InlineData(IA32Relocation.TlsDesc, "R_386_TLS_DESC", "-mtls-dialect=gnu")]
+    [InlineData(24, "R_386_TLS_GD_32", "does not know")] // Sun's
+    public void Relocations_of_IA32_that_cannot_be_done_are_named(uint type, string name, string remedy)
+    {
+        PatchException error = Assert.Throws<PatchException>(() => AssertValue(TargetArchitecture.IA32, type, 4, 0x1000, 0x2000, 0));
+        Assert.Equal(PatchErrorId.RelocationUnsupported, error.Id);
+        Assert.Contains(name, error.Message);
+        Assert.Contains(remedy, error.Message);
     }
 
     [Fact]
@@ -187,10 +207,20 @@ public class RelocationTests
         }
     }
 
-    private static PatchImage Image(uint type, long addend) => new()
+    private static void AssertValue(TargetArchitecture architecture, uint type, int width, ulong address, ulong symbol, ulong expected)
+    {
+        byte[] content = new byte[4096];
+        Relocator.Relocate(Image(type, 5, architecture), content, address, _ => architecture.RuleOf(type).IsThreadLocal
+            ? new SymbolTarget(0, 44, 3, 0x20, -0x40) : new SymbolTarget(symbol, 44));
+        byte[] place = new byte[4096];
+        BitConverter.GetBytes(expected).AsSpan(0, width).CopyTo(place.AsSpan(16));
+        Assert.Equal(place, content);
+    }
+
+    private static PatchImage Image(uint type, long addend, TargetArchitecture? architecture = null) => new()
     {
         Name = "made.so",
-        Architecture = TargetArchitecture.X64,
+        Architecture = architecture ?? TargetArchitecture.X64,
         Content = new byte[4096],
         Segments = [],
         Relocations = [new ImageRelocation(16, type,

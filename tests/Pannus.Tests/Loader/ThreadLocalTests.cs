@@ -19,14 +19,21 @@ public unsafe partial class ThreadLocalTests
         long thread_offset(void) { return (char *)&per_thread - (char *)__builtin_thread_pointer(); }
         """, "-shared -fPIC -ftls-model=initial-exec -O1", "libtls.so");
 
-    private const string Patch =
-        "extern __thread long per_thread; long bump(long n) { per_thread += n; return per_thread; }";
+    private const string Patch = """
+        #ifdef HIDDEN
+        #pragma GCC visibility push(hidden)
+        #endif
+        extern __thread long per_thread;
+        #pragma GCC visibility push(default)
+        long bump(long n) { per_thread += n; return per_thread; }
+        """;
 
     [Theory]
     [InlineData("-shared -fPIC -O1")]
     [InlineData("-shared -fPIC -O1 -ftls-model=initial-exec")]
     [InlineData("-c -fPIC -O1")]
     [InlineData("-c -fPIC -O1 -ftls-model=initial-exec")]
+    [InlineData("-c -fPIC -O1 -ftls-model=local-dynamic -DHIDDEN")]
     [InlineData("-c -fno-pic -O1")]
     public void The_patch_and_the_target_use_the_same_variable_of_each_thread(string arguments)
     {
@@ -58,6 +65,26 @@ public unsafe partial class ThreadLocalTests
         Assert.Contains("R_X86_64_TPOFF64", error.Message);
         Assert.Contains("per_thread", error.Message);
         Assert.Contains("-ftls-model=global-dynamic", error.Message);
+    }
+
+    [Theory]
+    [InlineData("-m64")]
+    [InlineData("-m32")]
+    public void Local_dynamic_code_is_refused_for_variables_of_two_modules(string machine)
+    {
+        using PatchFile patch = PatchFile.Open(Gcc.Compile("""
+            #pragma GCC visibility push(hidden)
+            extern __thread long one, two;
+            long sum(void) { return one + two; }
+            """, machine + " -c -fPIC -O1 -ftls-model=local-dynamic", "modules.o"));
+        PatchImage image = PatchImageReader.Read(patch);
+        SymbolTarget? In(ImageSymbol symbol, ulong module) => new SymbolTarget(0x1000, 8, symbol.Name == "two" ? module : 1, 8, -8);
+        Relocator.Relocate(image, [.. image.Content], 0x100000, s => s.Name is "one" or "two" ? In(s, 1) : new SymbolTarget(0x1000));
+        PatchException error = Assert.Throws<PatchException>(() =>
+            Relocator.Relocate(image, [.. image.Content], 0x100000, s => s.Name is "one" or "two" ? In(s, 2) : new SymbolTarget(0x1000)));
+        Assert.Equal(PatchErrorId.RelocationUnsupported, error.Id);
+        Assert.Matches("(one and two|two and one).* of one module", error.Message);
+        Assert.Contains("-ftls-model=initial-exec", error.Message);
     }
 
     [Theory]
