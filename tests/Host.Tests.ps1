@@ -1,6 +1,7 @@
 # bin/host/pannus, used as a person uses it from a shell.
 
 BeforeAll {
+    . "$PSScriptRoot/Support.ps1"
     $pannus = [IO.Path]::GetFullPath("$PSScriptRoot/../bin/host/pannus")
 
     function Start-Pannus([string[]] $Arguments) {
@@ -126,6 +127,28 @@ Describe 'pannus reading standard input' {
 }
 
 Describe 'pannus PID PATCH MAPFILE CMDFILE' {
+    AfterEach { Stop-Target }
+
+    It 'patches, as in 2004, a program built with <make>, and other sessions list that and take it back' -ForEach @(
+        @{ make = 'CFLAGS=-O2'; architecture = 'X64' }
+        @{ make = 'CFLAGS=-O2 -m32'; architecture = 'X86' }
+        @{ make = 'CFLAGS=-O2 -m32 -fno-pie', 'LDFLAGS=-no-pie'; architecture = 'X86' }
+    ) {
+        $built = New-Sample "sample/$("$make" -replace '\W+', '_')" $make
+        $target = Start-Target -Directory $built
+        Get-Output $target | Should -Be $unpatched
+        $result = Invoke-Pannus $target.Id, "$built/patch.so", "$built/target.map", "$built/pannus.cmd"
+        $result.Problems | Should -BeNullOrEmpty
+        $result.Code | Should -Be 0
+        Get-Output $target | Should -Be $patched
+
+        $id = $target.Id
+        (Invoke-Pannus '-Command', "`"`$((Get-PatchTarget -Id $id).Architecture) `$((Get-LivePatch $id).State)`"").Output |
+            Should -Be "$architecture Applied"
+        (Invoke-Pannus '-Command', "(Undo-LivePatch $id -All).Writes").Output | Should -Be '4'
+        Get-Output $target | Should -Be $unpatched
+    }
+
     It 'exits with 1 when the patch is refused' {
         $result = Invoke-Pannus '4194304', "$TestDrive/none.so", '-', "$TestDrive/none.cmd"
         $result.Code | Should -Be 1

@@ -1,8 +1,14 @@
 # What the test files share: the sample, built; its target, started, listened to, and stopped.
 
-$sample = [IO.Path]::GetFullPath("$PSScriptRoot/../bin/tests/sample")
-& make -s -C "$PSScriptRoot/../src/sample" "OUT=$sample"
-if ($LASTEXITCODE -ne 0) { throw 'The sample could not be built.' }
+# Builds the sample with variables of make, and gives the directory.
+function New-Sample([string] $Folder, [string[]] $Variables) {
+    $directory = [IO.Path]::GetFullPath("$PSScriptRoot/../bin/tests/$Folder")
+    & make -s -C "$PSScriptRoot/../src/sample" "OUT=$directory" @Variables
+    if ($LASTEXITCODE -ne 0) { throw 'The sample could not be built.' }
+    $directory
+}
+
+$sample = New-Sample sample
 
 $targets = [IO.Path]::GetFullPath("$PSScriptRoot/../bin/tests/targets/default")
 & make -s -C "$PSScriptRoot/targets" "OUT=$targets" "$targets/stuck" "$targets/patches/stuck.so"
@@ -21,10 +27,10 @@ $noSuchId = 5000000
 $started = [Collections.Generic.List[Diagnostics.Process]]::new()
 
 # Starts a target and waits until it runs.
-function Start-Target([int] $Interval = 20) {
+function Start-Target([int] $Interval = 20, [string] $Directory = $sample) {
     $log = "$TestDrive/$([guid]::NewGuid()).log"
     # The shell becomes the target: one process, whose output nobody needs to read for it to go on.
-    [string[]] $arguments = '-c', 'exec "$0" "$1" > "$2"', "$sample/target", $Interval, $log
+    [string[]] $arguments = '-c', 'exec "$0" "$1" > "$2"', "$Directory/target", $Interval, $log
     $process = [Diagnostics.Process]::Start('/bin/sh', $arguments)
     $started.Add($process)
     Wait-Until { [IO.File]::Exists($log) -and [IO.FileInfo]::new($log).Length -gt 0 }

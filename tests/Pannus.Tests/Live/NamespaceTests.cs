@@ -5,20 +5,22 @@ using Pannus.Tests.Support;
 namespace Pannus.Tests.Live;
 
 /// <summary>Targets in containers of every kind are no special case; patchers in them are told who says no.</summary>
-public sealed class NamespaceTests
+public abstract class NamespaceTests(string machine)
 {
     private const string Jump = "J work work_plug";
-    private static readonly string s_patch = Built.Target("patches/threads.so", "CFLAGS=-O2");
     private static readonly string s_pannus = Path.Combine(Built.Repository, "bin/host/pannus");
 
+    private readonly string[] _fast = Machine.Fast(machine);
+    private readonly string _patch = Built.Target("patches/threads.so", Machine.Fast(machine));
+
     [Fact]
-    public void A_target_in_other_pid_mount_and_user_namespaces_is_patched_from_outside()
+    public void A_target_in_other_pid_mount_and_user_namespaces_i_patched_from_outside()
     {
         using TargetProgram program = TargetProgram.Start("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc",
-            Built.Target("threads", "CFLAGS=-O2"), "2");
+            Built.Target("threads", _fast), "2");
         Assert.Equal("ready 1", program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal)));
         int child = Child(program.Id);
-        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(child, s_patch, Jump).Status);
+        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(child, _patch, Jump).Status);
         program.Say("value");
         Assert.Equal("value 3", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
         program.Say("quit");
@@ -26,16 +28,16 @@ public sealed class NamespaceTests
     }
 
     [Fact]
-    public void A_target_in_an_empty_root_whose_files_are_gone_is_patched()
+    public void A_target_in_an_empty_root_whose_files_are_gone_i_patched()
     {
         string root = Directory.CreateTempSubdirectory("pannus-root").FullName;
         string path = root + "/threads";
-        File.Copy(Built.Target("threads", "CFLAGS=-O2", "LDFLAGS=-static"), path);
+        File.Copy(Built.Target("threads", Machine.Fast(machine, "-O2", "LDFLAGS=-static")), path);
         using TargetProgram program = TargetProgram.Start("chroot", root, "/threads", "2");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         File.Delete(path);
         Directory.Delete(root);
-        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, s_patch, Jump).Status);
+        Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, _patch, Jump).Status);
         program.Say("value");
         Assert.Equal("value 3", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
     }
@@ -43,10 +45,10 @@ public sealed class NamespaceTests
     [Fact]
     public void A_patcher_in_a_user_namespace_is_told_that_the_namespace_is_why()
     {
-        using TargetProgram program = TargetProgram.Start(Built.Target("threads", "CFLAGS=-O2"), "1");
+        using TargetProgram program = TargetProgram.Start(Built.Target("threads", _fast), "1");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         (int code, _, string problems) = Host.Run(
-            "unshare", "--user", "--map-root-user", s_pannus, "-Command", $"Invoke-LivePatch {program.Id} {s_patch} '' {Commands("threads")}");
+            "unshare", "--user", "--map-root-user", s_pannus, "-Command", $"Invoke-LivePatch {program.Id} {_patch} '' {Commands("threads")}");
         Assert.Equal(1, code);
         Assert.Contains("user namespace", problems);
         program.Say("value");
@@ -56,9 +58,9 @@ public sealed class NamespaceTests
     [Fact]
     public void Without_the_right_to_real_time_priority_blocked_calls_are_issued_again_and_none_fails()
     {
-        using TargetProgram program = TargetProgram.Start(Built.Target("blocked", "CFLAGS=-O2"), "2000");
+        using TargetProgram program = TargetProgram.Start(Built.Target("blocked", _fast), "5000");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
-        string patch = Built.Target("patches/blocked-a.so", "CFLAGS=-O2");
+        string patch = Built.Target("patches/blocked-a.so", _fast);
         (int code, string output, string problems) = Host.Run("setpriv", "--bounding-set=-sys_nice", s_pannus, "-Command",
             $"(Invoke-LivePatch {program.Id} {patch} '' {Commands("blocked-a")}).Status");
         Assert.Equal((0, "Applied", ""), (code, output.Trim(), problems));
@@ -73,3 +75,7 @@ public sealed class NamespaceTests
     private static int Child(int id) =>
         int.Parse(File.ReadAllText($"/proc/{id}/task/{id}/children").Trim(), CultureInfo.InvariantCulture);
 }
+
+public sealed class X64NamespaceTests() : NamespaceTests(Machine.X64);
+
+public sealed class IA32NamespaceTests() : NamespaceTests(Machine.IA32);

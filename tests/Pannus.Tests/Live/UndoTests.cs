@@ -5,7 +5,7 @@ using Pannus.Tests.Support;
 namespace Pannus.Tests.Live;
 
 /// <summary>Patches are taken back, alone and from under one another, and nothing is left of them.</summary>
-public sealed class UndoTests
+public abstract class UndoTests(string machine)
 {
     // Answers "value" with what a function gives, a variable holds and a pointer leads to; "copy" copies the pointer to the heap, "drop" forgets
     // that; "set" changes the variable; "enter" sends a thread through the function, which comes back at "leave".
@@ -45,11 +45,11 @@ public sealed class UndoTests
         LivePatchResult applied = Patching.Apply(program, Patch(200), Commands);
         Assert.Equal("value 200 2 200", Value(program));
         UndoResult result = Patching.Undo(program, applied.LivePatchId);
-        Assert.Equal((UndoStatus.Undone, 3, applied.LivePatchId), (result.Status, result.Writes, result.LivePatchId));
+        AssertUndone(result);
+        Assert.Equal((3, applied.LivePatchId), (result.Writes, result.LivePatchId));
         Assert.True(result.Attempts >= 1 && result.Pause > TimeSpan.Zero);
-        Assert.Equal(before, program.Fingerprint());
         Assert.Equal("value 100 1 1", Value(program));
-        Assert.Empty(Patching.Get(program));
+        AssertNothingIsLeft(program, before);
     }
 
     [Fact]
@@ -61,13 +61,14 @@ public sealed class UndoTests
         Assert.Equal("value 400 1 400", Value(program));
         Assert.Equal(["200", "300", "400"], Patching.Get(program).Select(p => p.Patch));
         UndoResult middle = Patching.Undo(program, "300");
-        Assert.Equal((UndoStatus.Undone, 0), (middle.Status, middle.Writes));
+        AssertUndone(middle);
+        Assert.Equal(0, middle.Writes);
         Assert.Equal("value 400 1 400", Value(program));
         _ = Patching.Undo(program, "400");
         Assert.Equal("value 200 1 200", Value(program));
         _ = Patching.Undo(program, "200");
         Assert.Equal("value 100 1 1", Value(program));
-        Assert.Equal(before, program.Fingerprint());
+        AssertNothingIsLeft(program, before);
     }
 
     [Theory]
@@ -84,7 +85,7 @@ public sealed class UndoTests
         Assert.Equal($"value 200 {0x100f0e0c} 1", Value(program));
         foreach (char patch in order) _ = Patching.Undo(program, patch.ToString());
         Assert.Equal(end, Value(program));
-        Assert.Equal(before, program.Fingerprint());
+        AssertNothingIsLeft(program, before);
     }
 
     [Fact]
@@ -99,7 +100,7 @@ public sealed class UndoTests
         Assert.Contains("02000000", error.Message);
         Assert.Equal("value 200 77 200", Value(program));
         Assert.Equal(LivePatchState.Applied, Assert.Single(Patching.Get(program)).State);
-        Assert.Equal(UndoStatus.Undone, Patching.Undo(program, "x", force: true).Status);
+        AssertUndone(Patching.Undo(program, "x", force: true));
         Assert.Equal("value 100 1 1", Value(program));
     }
 
@@ -112,13 +113,15 @@ public sealed class UndoTests
         Do(program, "copy");
         UndoResult result = Patching.Undo(program, "x");
         Assert.Equal(UndoStatus.Retained, result.Status);
-        Assert.Contains("looks like a pointer", result.Message);
         Assert.Equal("value 100 1 1", Value(program));
+        result = Patching.Undo(program, "x");
+        Assert.Equal(UndoStatus.Retained, result.Status);
+        Assert.Contains("looks like a pointer", result.Message);
         Assert.Equal(LivePatchState.Retained, Assert.Single(Patching.Get(program)).State);
         Assert.Equal(0, Target.TargetCatalog.Get(program.Id).LivePatches);
         Do(program, "drop");
-        Assert.Equal(UndoStatus.Undone, Patching.Undo(program, "x").Status);
-        Assert.Equal(before, program.Fingerprint());
+        AssertUndone(Patching.Undo(program, "x"));
+        AssertNothingIsLeft(program, before);
     }
 
     [Fact]
@@ -126,23 +129,45 @@ public sealed class UndoTests
     {
         using TargetProgram program = Start();
         string source = "extern volatile int gate; extern int usleep(unsigned); int plug(void) { gate = 2; while (gate == 2) usleep(1000); return 200; }";
-        _ = Patching.Apply(program, Gcc.Compile(source, "-shared -fPIC -O2", "enter.so"), "name x\nJ version plug");
+        _ = Patching.Apply(program, Gcc.Compile(source, machine + " -shared -fPIC -O2", "enter.so"), "name x\nJ version plug");
         Do(program, "enter");
         var options = new WriteOptions { Timeout = TimeSpan.FromSeconds(0.2) };
         PatchException error = Patching.Refused(program, () => Patching.Undo(program, "x", options: options));
         Assert.Equal(PatchErrorId.FunctionActive, error.Id);
         Assert.Equal(LivePatchState.Applied, Assert.Single(Patching.Get(program)).State);
         Do(program, "leave");
-        Assert.Equal(UndoStatus.Undone, Patching.Undo(program, "x").Status);
+        // The C library keeps the stack of a thread that has ended, and in a 32-bit program, on it, what was there.
+        AssertUndone(Patching.Undo(program, "x"));
         Assert.Equal("value 100 1 1", Value(program));
     }
 
-    private static string Patch(int value) => Gcc.Compile(
-        $"int plug(void); int plug(void) {{ return {value}; }} int plug_number = {value};", "-shared -fPIC -O2", $"undo{value}.so");
-
-    private static TargetProgram Start()
+    // On the stacks of a 32-bit program, words are left that look like addresses in the patch, so that it may be kept mapped.
+    private void AssertUndone(UndoResult result)
     {
-        TargetProgram program = TargetProgram.Start(Gcc.Compile(Program, $"-O2 -pthread -I{Built.Repository}/tests/targets", "undone"));
+        if (machine == Machine.IA32 && result.Status == UndoStatus.Retained) Assert.Matches("looks like a pointer|may be inside it", result.Message);
+        else Assert.Equal(UndoStatus.Undone, result.Status);
+    }
+
+    // When the program has done something else, most of them are gone.
+    private void AssertNothingIsLeft(TargetProgram program, string before)
+    {
+        for (int i = 0; i < 5 && machine == Machine.IA32; i++)
+        {
+            foreach (LivePatchInfo patch in Patching.Get(program)) AssertUndone(Patching.Undo(program, patch.Address));
+            _ = Value(program);
+        }
+        IReadOnlyList<LivePatchInfo> left = Patching.Get(program);
+        if (machine == Machine.X64) Assert.Empty(left);
+        Assert.DoesNotContain(left, p => p.State != LivePatchState.Retained);
+        if (left.Count == 0) Assert.Equal(before, program.Fingerprint());
+    }
+
+    private string Patch(int value) => Gcc.Compile(
+        $"int plug(void); int plug(void) {{ return {value}; }} int plug_number = {value};", $"{machine} -shared -fPIC -O2 -Wl,--build-id=none", $"undo{value}.so");
+
+    private TargetProgram Start()
+    {
+        TargetProgram program = TargetProgram.Start(Gcc.Compile(Program, $"{machine} -O2 -pthread -I{Built.Repository}/tests/targets", "undone"));
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         return program;
     }
@@ -159,3 +184,7 @@ public sealed class UndoTests
         Assert.Equal("done", program.NextLine());
     }
 }
+
+public sealed class X64UndoTests() : UndoTests(Machine.X64);
+
+public sealed class IA32UndoTests() : UndoTests(Machine.IA32);
