@@ -1,12 +1,18 @@
 using System.Buffers.Binary;
+using System.Runtime.Intrinsics.X86;
 
 namespace Pannus.Architectures;
 
 /// <summary>The vector state in a signal frame, which is alike for both machines (asm/sigcontext.h: <c>struct _fpx_sw_bytes</c>).</summary>
 internal static class XsaveArea
 {
-    private const int SoftwareReservedAt = 464, FxsaveSize = 512;
+    private const int SoftwareReservedAt = 464, FxsaveSize = 512, HeaderSize = 64, Features = 63, ExtendedStateLeaf = 0xd;
+    // AMX's tiles, the one feature that a task has only when it has asked for it (arch_prctl(2), ARCH_REQ_XCOMP_PERM).
+    private const ulong Tiles = 1ul << 18;
     private const uint Magic1 = 0x46505853, Magic2 = 0x46505845;
+
+    // Where the state of each feature ends. Asked for once: in a virtual machine CPUID takes long.
+    private static readonly int[] s_ends = [.. Enumerable.Range(0, Features).Select(EndOf)];
 
     /// <summary>
     /// Copies what ptrace(2) gave, and tells the kernel that more than the FXSAVE area follows.
@@ -20,13 +26,36 @@ internal static class XsaveArea
         if (vectors.Length <= FxsaveSize) return;
         // The XCR0 mask that ptrace leaves at the start of the software's bytes is the mask of features to restore.
         ulong features = BinaryPrimitives.ReadUInt64LittleEndian(vectors[SoftwareReservedAt..]);
+        int length = vectors.Length;
+        // ptrace gives room for the tiles of every task, and the kernel takes back no more than the task has: with more than
+        // that it would restore the FXSAVE area alone.
+        if ((features & Tiles) != 0 && (BinaryPrimitives.ReadUInt64LittleEndian(vectors[FxsaveSize..]) & Tiles) == 0)
+        {
+            features &= ~Tiles;
+            length = LengthOf(features);
+        }
         Span<byte> software = state.Slice(SoftwareReservedAt, 48);
         software.Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(software, Magic1);
-        BinaryPrimitives.WriteUInt32LittleEndian(software[4..], (uint)(vectors.Length + sizeof(uint) + before));
+        BinaryPrimitives.WriteUInt32LittleEndian(software[4..], (uint)(length + sizeof(uint) + before));
         BinaryPrimitives.WriteUInt64LittleEndian(software[8..], features);
-        BinaryPrimitives.WriteUInt32LittleEndian(software[16..], (uint)vectors.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(state[vectors.Length..], Magic2);
+        BinaryPrimitives.WriteUInt32LittleEndian(software[16..], (uint)length);
+        BinaryPrimitives.WriteUInt32LittleEndian(state[length..], Magic2);
+    }
+
+    private static int LengthOf(ulong features)
+    {
+        int length = FxsaveSize + HeaderSize;
+        for (int i = 2; i < Features; i++)
+            if ((features >> i & 1) != 0) length = Math.Max(length, s_ends[i]);
+        return length;
+    }
+
+    private static int EndOf(int feature)
+    {
+        if (feature < 2 || !X86Base.IsSupported) return 0;
+        (int size, int offset, _, _) = X86Base.CpuId(ExtendedStateLeaf, feature);
+        return offset + size;
     }
 
     public static int Align(int size) => (size + 63) & ~63;

@@ -111,4 +111,21 @@ public class SignalFrameTests
             File.Delete(file);
         }
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Tiles_are_restored_to_a_thread_that_has_them_and_left_out_for_all_others(bool hasTiles)
+    {
+        // Intel SDM volume 1, 13.4: the XCR0 mask lies at 464 as the kernel gives it, XSTATE_BV at 512.
+        const ulong x87SseAvx = 7, tiles = 1 << 18;
+        byte[] vectors = new byte[11008], state = new byte[vectors.Length + sizeof(uint)];
+        BitConverter.GetBytes(x87SseAvx | tiles).CopyTo(vectors, 464);
+        BitConverter.GetBytes(x87SseAvx | (hasTiles ? tiles : 0)).CopyTo(vectors, 512);
+        XsaveArea.Build(state, vectors);
+        int length = hasTiles ? vectors.Length : System.Runtime.Intrinsics.X86.Avx.IsSupported ? 832 : 576;
+        Assert.Equal(x87SseAvx | (hasTiles ? tiles : 0), BitConverter.ToUInt64(state, 464 + 8));
+        Assert.Equal(length, BitConverter.ToInt32(state, 464 + 16));
+        Assert.Equal(0x46505845u, BitConverter.ToUInt32(state, length));
+    }
 }
