@@ -4,7 +4,7 @@ namespace Pannus.Interop;
 /// <c>/proc/PID/mem</c> of a target. The descriptor is tied to the address space it was opened on: after an execve the
 /// old one stays behind it, so nothing is ever written into a program that was not looked at (proc(5)).
 /// </summary>
-internal sealed unsafe class ProcessMemory : IMemoryReader, IDisposable
+internal sealed unsafe class ProcessMemory : IMemory, IDisposable
 {
     private int _descriptor;
 

@@ -11,6 +11,7 @@ namespace Pannus.Patcher;
 internal sealed class EntryPlanner(TargetProcess target)
 {
     private const byte NearJump = 0xe9, ShortJump = 0xeb;
+    private const int PageShift = 12;
 
     private readonly CodeReferences _references = new(target);
     private readonly List<AddressRange> _taken = [];
@@ -37,11 +38,19 @@ internal sealed class EntryPlanner(TargetProcess target)
         {
             return ByIsland(code, before);
         }
-        if (Refusal(code, FunctionEntry.JumpLength, near) is not { } refusal) return new FunctionEntry { Code = code };
+        if (Refusal(code, FunctionEntry.JumpLength, near) is not { } refusal)
+        {
+            // A patcher that dies between the pages of a write leaves half a jump: rather two bytes, which lie in one.
+            return !code.IsPatched && CrossesPage(code.Place, FunctionEntry.JumpLength) && !CrossesPage(code.Place, FunctionEntry.ShortJumpLength)
+                && padding.FindNearest() is { } whole && !CrossesPage(whole, FunctionEntry.JumpLength)
+                ? ByIsland(code, whole) : new FunctionEntry { Code = code };
+        }
         if (!code.IsPatched && Refusal(code, FunctionEntry.ShortJumpLength, near) is null && padding.FindNearest() is { } island)
             return ByIsland(code, island);
         throw refusal;
     }
+
+    private static bool CrossesPage(ulong address, int length) => address >> PageShift != (address + (ulong)length - 1) >> PageShift;
 
     private FunctionEntry ByIsland(FunctionCode code, ulong island)
     {

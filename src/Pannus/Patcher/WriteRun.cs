@@ -73,9 +73,11 @@ internal sealed class WriteRun
         return null;
     }
 
-    /// <summary>Writes what <see cref="TryRead"/> has read with the new bytes in it, and reads it back.</summary>
+    /// <summary>Writes the new bytes and reads them back.</summary>
     public bool TryWrite(IMemory held, byte[] scratch)
     {
+        // Read again: an island that lies between the jumps has been written since.
+        if (held.Read(Address, _bytes) != _bytes.Length) return false;
         foreach (PlannedWrite write in _writes) write.New.CopyTo(Bytes(write));
         Span<byte> found = scratch.AsSpan(0, _bytes.Length);
         return held.Write(Address, _bytes) == _bytes.Length && held.Read(Address, found) == found.Length && found.SequenceEqual(_bytes);
@@ -84,6 +86,7 @@ internal sealed class WriteRun
     /// <summary>Writes the old bytes again.</summary>
     public void TakeBack(IMemory held)
     {
+        if (held.Read(Address, _bytes) != _bytes.Length) return;
         foreach (PlannedWrite write in _writes) write.Old.CopyTo(Bytes(write));
         _ = held.Write(Address, _bytes);
     }

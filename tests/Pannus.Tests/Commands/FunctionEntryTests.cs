@@ -43,6 +43,8 @@ public sealed class FunctionEntryTests : IDisposable
             "FUNCTION far_loop\n xor %eax, %eax\n1: inc %eax\n .nops 300\n cmp %edi, %eax\n"
                 " jne 1b\n ret\nEND far_loop\n"
             "FUNCTION returns_early\n test %edi, %edi\n ret\n nop\n mov $5, %eax\n ret\nEND returns_early\n"
+            ".p2align 12\n .skip 4093\n.globl across_pages\n.type across_pages, @function\nacross_pages:\n mov $1, %eax\n"
+                " mov $2, %eax\n ret\nEND across_pages\n .nops 15\n"
             ".p2align 4\n.globl sizeless\nsizeless:\n mov $7, %eax\n ret\n"
             ".p2align 4\n.globl sizeless_short\nsizeless_short:\n ret\n mov $1, %eax\n ret\n"
             ".p2align 4\n.globl sizeless_padded\nsizeless_padded:\n ret\n .nops 15\n"
@@ -137,6 +139,15 @@ public sealed class FunctionEntryTests : IDisposable
     {
         FunctionEntry entry = Find("nops_before");
         Assert.Equal((Resolve("nops_before").Address + 4, 2, Resolve("nops_before").Address - 5), (entry.Address, entry.Length, entry.Island));
+    }
+
+    [Fact]
+    public void A_jump_that_would_lie_in_two_pages_becomes_one_of_two_bytes()
+    {
+        FunctionEntry entry = Find("across_pages");
+        Assert.Equal(0xffdul, entry.Address & 0xfff);
+        Assert.Equal(2, entry.Length);
+        Assert.InRange(entry.Island!.Value, entry.Code.End, entry.Code.End + 10);
     }
 
     [Fact]

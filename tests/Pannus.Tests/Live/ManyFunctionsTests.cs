@@ -49,6 +49,27 @@ public sealed class ManyFunctionsTests
     }
 
     [Fact]
+    public void An_island_between_two_jumps_of_a_page_stays_when_they_are_written_and_goes_when_they_are_taken_back()
+    {
+        using TargetProgram program = Start();
+        using TargetProcess target = TargetProcess.Open(program.Id);
+        PlannedWrite[] writes = Jumps(target)[..3];
+        string fresh = program.SettledFingerprint();
+        PlannedWrite island = writes[1] with { Kind = PlannedWriteKind.Island };
+        var set = new WriteSet(target, [island, writes[0], writes[2]]);
+        set.Rehearse(target.Memory);
+        Assert.Null(set.Write(target.WritableMemory));
+        byte[] found = new byte[JumpLength];
+        foreach (PlannedWrite write in writes)
+        {
+            Assert.Equal(JumpLength, target.Memory.Read(write.Address, found));
+            Assert.Equal(write.New, found);
+        }
+        set.TakeBack(target.WritableMemory);
+        Assert.Equal(fresh, program.SettledFingerprint());
+    }
+
+    [Fact]
     public void Where_one_write_fails_none_is_left()
     {
         using TargetProgram program = Start();
