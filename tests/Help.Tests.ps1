@@ -40,7 +40,9 @@ Describe 'Help of <name>' -ForEach $cmdlets {
         $location = $ExecutionContext.SessionState.Path
         $before = $location.CurrentLocation.Path
         $null = $location.SetLocation($sample)
-        try { $null = & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'; $($example.code)")) }
+        # Other processes have that name as well, those of tests that run at the same time.
+        $code = $example.code.Replace('-Name target', "-Id $($target.Id)")
+        try { $null = & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'; $code")) }
         finally {
             $null = $location.SetLocation($before)
             Stop-Target
