@@ -13,14 +13,16 @@ Test-That 'the Kernel backend is not available' (-not $kernel.IsAvailable -and -
 Test-That 'it says what is missing' ($kernel.Missing -like '*/sys/kernel/pannus*')
 Test-That 'Ptrace is the default' ($ptrace.IsAvailable -and $ptrace.IsDefault)
 
-$target = [Diagnostics.Process]::Start('/bin/sleep', '1000')
+$sample = [IO.Path]::GetFullPath("$PSScriptRoot/../bin/tests/sample")
+$start = [Diagnostics.ProcessStartInfo]::new("$sample/target", '10')
+$start.RedirectStandardOutput = $true
+$target = [Diagnostics.Process]::Start($start)
 try {
-    sleep 1
-    [object[]] $said = Suspend-PatchProcess $target.Id -Verbose 4>&1
-    $hold, $lines = $said.Where({ $_ -isnot [Management.Automation.VerboseRecord] }, 'Split')
-    Test-That 'Auto holds a process' ([bool] $hold)
-    $null = Resume-PatchProcess $target.Id
-    Test-That 'one verbose line says that it is by ptrace' (@($lines -match 'Ptrace').Count -eq 1)
+    $null = $target.StandardOutput.ReadLine()
+    [object[]] $said = Invoke-LivePatch $target.Id "$sample/patch.so" '' "$sample/pannus.cmd" -Verbose 4>&1
+    $lines, $result = $said.Where({ $_ -is [Management.Automation.VerboseRecord] }, 'Split')
+    Test-That 'Auto patches a process by ptrace' ($result[0].Status -eq 'Applied' -and $result[0].Backend -eq 'Ptrace')
+    Test-That 'one verbose line says that it does, and why' (@($lines -like 'Backend Ptrace: *pannus*').Count -eq 1)
     try {
         $null = Suspend-PatchProcess $target.Id -Backend Kernel
         $refused = ''

@@ -26,6 +26,10 @@ cd /tmp
 ${RUN//+/ }
 code=$?
 dmesg --level=emerg,alert,crit,err,warn | sed 's/^/kernel: /'
+# Nothing is to come between, and all of it is to be out before the end.
+dmesg -n 1
+echo
 echo "The guest ended with $code"
+sleep 1
 echo b > /proc/sysrq-trigger
 sleep 60

@@ -86,7 +86,7 @@ function Invoke-Guest([string] $Kernel, [string[]] $Command, [int] $Minutes) {
     $append = 'console=ttyS0 quiet panic=-1 root=host rootfstype=9p ro',
         'rootflags=trans=virtio,version=9p2000.L,cache=loose,msize=512000',
         "init=$PSScriptRoot/guest.sh KEEP=${root}:$cache", "RUN=$($Command -join '+')" -join ' '
-    $ended = $false
+    $code = ''
     $share = 'local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap'
     timeout "${Minutes}m" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2,sockets=2 -m 3072 -nodefaults -no-user-config `
         -display none -serial stdio -no-reboot -kernel "$cache/$Kernel" -append $append `
@@ -95,22 +95,22 @@ function Invoke-Guest([string] $Kernel, [string[]] $Command, [int] $Minutes) {
         if ($line -match '^ok .*# SKIP') { Write-Line "    $line" }
         elseif ($line -match '^ok\b') { $count.Passed++ }
         elseif ($line -match '^not ok\b') { $count.Failed++; Write-Line "    $line" }
-        elseif ($line -match '^The guest ended with') { $ended = $true }
+        elseif ($line -match '^The guest ended with (\d+)') { $code = $Matches[1] }
         elseif ($line -match '^kernel: ') { }
         elseif ($line -notmatch '^#( *(RUN|OK) | Starting)|^TAP|^1\.\.|sysrq: Resetting') { Write-Line "    $line" }
         $line
     }
     Write-Line "    $([int] ($clock.Elapsed - $start).TotalSeconds) s"
-    if (-not $ended) {
+    if ($code -ne '0') {
         $count.Failed++
-        Write-Line "    not ok - the guest did not come to its end in $Minutes minutes"
+        Write-Line "    not ok - $(if ($code) { "the command ended with $code" } else { "no end in $Minutes minutes" })"
     }
 }
 
 # guest.sh shows at the end what the kernel had to say.
 function Test-Log([string[]] $Lines) {
     $bad = 'WARNING:|BUG:|INFO: |Call Trace|Oops|suspicious RCU|general protection|possible .* detected|Kernel panic'
-    $found = $Lines -match "^kernel: .*($bad)"
+    $found = $Lines -cmatch "^kernel: .*($bad)"
     if ($found) { $count.Failed++ } else { $count.Passed++ }
     foreach ($line in $found) { Write-Line "    $line" }
     Write-Line "    The kernel's log $(if ($found) { "has $($found.Count) complaints" } else { 'is clean' })."
