@@ -51,6 +51,12 @@ internal sealed class FunctionCode
         int bitness = target.Architecture.Bitness;
         byte[] bytes = new byte[Math.Clamp((long)function.Size, entry + LongestInstruction, LargestFunction)];
         bytes = bytes[..target.Memory.Read(function.Address, bytes)];
+        if (bytes.Length == 0)
+        {
+            target.CheckStillThere();
+            throw new PatchException(PatchErrorId.MemoryInaccessible,
+                $"The code of {function.Name} at 0x{function.Address:x} in {target.DisplayName} cannot be read.");
+        }
         byte[] file = new byte[bytes.Length];
         if (ModuleAt(target, function.Address) is not { Image.IsFromMemory: false } module
             || !module.Image.TryReadVirtual(function.Address - module.LoadBias, file))

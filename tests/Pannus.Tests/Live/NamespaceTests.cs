@@ -58,7 +58,7 @@ public abstract class NamespaceTests(string machine)
     [Fact]
     public void Without_the_right_to_real_time_priority_blocked_calls_are_issued_again_and_none_fails()
     {
-        using TargetProgram program = TargetProgram.Start(Built.Target("blocked", _fast), "5000");
+        using TargetProgram program = TargetProgram.Start(Built.Target("blocked", _fast), "10000");
         _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
         string patch = Built.Target("patches/blocked-a.so", _fast);
         (int code, string output, string problems) = Host.Run("setpriv", "--bounding-set=-sys_nice", s_pannus, "-Command",
