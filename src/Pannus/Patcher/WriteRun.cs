@@ -76,7 +76,7 @@ internal sealed class WriteRun
     /// <summary>Writes the new bytes and reads them back.</summary>
     public bool TryWrite(IMemory held, byte[] scratch)
     {
-        // Read again: an island that lies between the jumps has been written since.
+        // Read again: never is a byte put back that a write before this one has changed.
         if (held.Read(Address, _bytes) != _bytes.Length) return false;
         foreach (PlannedWrite write in _writes) write.New.CopyTo(Bytes(write));
         Span<byte> found = scratch.AsSpan(0, _bytes.Length);
