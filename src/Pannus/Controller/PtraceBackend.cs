@@ -11,7 +11,7 @@ internal sealed class PtraceBackend : ITargetBackend
 
     // A thread that can't be stopped now (vfork, disk I/O) keeps all the others waiting. So the first stop gives up soon, and
     // each further one has more time: where hundreds of threads want a processor, the stop itself takes long.
-    private static readonly TimeSpan s_firstStop = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan s_firstStop = TimeSpan.FromMilliseconds(25), s_lateStop = TimeSpan.FromSeconds(5);
 
     public BackendKind Kind => BackendKind.Ptrace;
 
@@ -69,6 +69,7 @@ internal sealed class PtraceBackend : ITargetBackend
             {
                 tracees.DetachAll();
                 held = tracees.Pause;
+                if (obstacle.Length > 0) tracees.DetachLate(s_lateStop);
             }
         });
         pause = held;

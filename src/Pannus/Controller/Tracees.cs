@@ -34,6 +34,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     private WaitStatus[] _stops = new WaitStatus[64];
     private X64Registers[] _registers = new X64Registers[64];
     private bool[] _isAsleep = new bool[64];
+    private bool[] _isAsked = new bool[64];
     private int[] _held = new int[64];
     private int _count, _stopped;
     private bool _isEarly;
@@ -147,7 +148,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         return true;
     }
 
-    /// <summary>Lets every stopped thread go. One that did not stop is let go when the tracer thread ends.</summary>
+    /// <summary>Lets every stopped thread go. One that has not stopped yet is for <see cref="DetachLate"/>.</summary>
     public void DetachAll()
     {
         _sleepers.Unseal();
@@ -161,6 +162,26 @@ internal sealed class Tracees : IHeldProcess, IDisposable
             if (_states[i] == State.Stopped) Detach(i);
         }
         if (!hadRunning) _releasedAt = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>
+    /// After a stop that was given up: lets those go that stop only now, which a busy machine has kept waiting. The end of the
+    /// tracer thread would do that as well, but a call that fails with EINTR after any stop has to be issued again. Who is in
+    /// an uninterruptible wait has no such call, and is left to that end.
+    /// </summary>
+    public void DetachLate(TimeSpan time)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (bool isLeft = true; isLeft && Stopwatch.GetElapsedTime(start) < time; Thread.Sleep(1))
+        {
+            isLeft = false;
+            for (int i = 0; i < _count; i++)
+            {
+                if (!_isAsked[i] || _states[i] != State.Running) continue;
+                if (!WaitForStop(i, 0)) isLeft |= ProcessStatus.TryRead(_ids[i]) is { State: not 'D' };
+                else if (_states[i] == State.Stopped) Detach(i);
+            }
+        }
     }
 
     /// <summary>Describes the first thread that has not stopped, for a message.</summary>
@@ -230,17 +251,19 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         // EPERM: a dead thread, one that the kernel attached to us at birth, another tracer's, or not allowed.
         ProcessStatus? status = ProcessStatus.TryRead(tid);
         if (status is null or { State: 'Z' or 'X' }) return;
-        if (status.TracerId == _tracerId) Add(tid);
+        if (status.TracerId == _tracerId) Add(tid, isAsked: true);
         else throw TargetAccess.WhyTraced(_target.DisplayName, status.TracerId)
             ?? TargetAccess.Denied(_target.Id, status, result);
     }
 
-    private void Add(int tid, bool isAsleep = false)
+    // One that the kernel has attached to us at birth stops without being asked.
+    private void Add(int tid, bool isAsleep = false, bool isAsked = false)
     {
         if (!_known.Add(tid)) return;
         if (_count == _ids.Length) Grow(_count * 2);
         _ids[_count] = tid;
         _isAsleep[_count] = isAsleep;
+        _isAsked[_count] = isAsked;
         _states[_count++] = State.Running;
     }
 
@@ -256,6 +279,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         Array.Resize(ref _stops, capacity);
         Array.Resize(ref _registers, capacity);
         Array.Resize(ref _isAsleep, capacity);
+        Array.Resize(ref _isAsked, capacity);
         Array.Resize(ref _held, capacity);
         _known.EnsureCapacity(capacity);
     }
@@ -270,8 +294,9 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     {
         for (int i = 0; i < _count; i++)
         {
-            if (_states[i] == State.Running && _isAsleep[i] == asleep && Ptrace.Interrupt(_ids[i]) == -Errno.ESRCH)
-                _states[i] = State.Gone;
+            if (_states[i] != State.Running || _isAsleep[i] != asleep) continue;
+            _isAsked[i] = true;
+            if (Ptrace.Interrupt(_ids[i]) == -Errno.ESRCH) _states[i] = State.Gone;
         }
         // The list grows while we go through it when a thread turns out to have made another.
         for (int i = 0; i < _count; i++)
@@ -299,7 +324,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
 
     private void AddNewborn(int parent)
     {
-        if (Ptrace.GetEventMessage(parent, out ulong child) == 0) Add((int)child);
+        if (Ptrace.GetEventMessage(parent, out ulong child) == 0) Add((int)child, isAsked: true);
     }
 
     private void Detach(int i)
@@ -307,6 +332,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         RestartInterruptedCall(i);
         _ = Ptrace.Detach(_ids[i], _stops[i].PendingSignal);
         _states[i] = State.Running;
+        _isAsked[i] = false;
     }
 
     private void RestartInterruptedCall(int i)

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Pannus.Controller;
 using Pannus.Patcher;
+using Pannus.Target;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -45,4 +47,40 @@ public sealed class BlockedCallTests
             Assert.True(elapsed >= TimeoutMilliseconds - 150 && elapsed < TimeoutMilliseconds * 1.4, string.Join(' ', end));
         });
     }
+
+    [Theory]
+    [InlineData(Machine.X64)]
+    [InlineData(Machine.IA32)]
+    public void Threads_that_stop_only_after_a_stop_was_given_up_have_their_calls_issued_again(string machine)
+    {
+        // They get their processor late, if at all: two others spin there, which have precedence.
+        using Process first = Spin(), second = Spin();
+        try
+        {
+            using TargetProgram program = TargetProgram.Start("/usr/bin/taskset", "-c", "0", Built.Target("blocked", Machine.Fast(machine)), $"{TimeoutMilliseconds}");
+            _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
+            Assert.Equal(0, Host.Run("chrt", "-i", "-a", "-p", "0", $"{program.Id}").Code);
+            try
+            {
+                // A hold stops all, those whose calls a stop disturbs as well.
+                PatchSuspension.Start(TargetProcess.Open(program.Id), BackendKind.Ptrace, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1)).Dispose();
+            }
+            catch (PatchException e) when (e.Id == PatchErrorId.StopTimeout)
+            {
+            }
+            first.Kill();
+            second.Kill();
+            List<string> ends = [];
+            while (program.TryNextLine() is { } line) ends.Add(line);
+            Assert.True(ends.Count > 22, $"{ends.Count} calls");
+            Assert.All(ends.Where(e => !e.StartsWith("version", StringComparison.Ordinal)), e => Assert.Equal("ok", e.Split(' ')[1]));
+        }
+        finally
+        {
+            first.Kill();
+            second.Kill();
+        }
+    }
+
+    private static Process Spin() => Process.Start("/usr/bin/taskset", ["-c", "0", "/bin/sh", "-c", "while :; do :; done"])!;
 }
