@@ -32,12 +32,10 @@ internal sealed class WriteRun
 
     /// <summary>
     /// Makes runs of writes. An island is written alone, after all that come before it in the order of the writes and before
-    /// all that follow: the entry that leads to it must never stand without it. No run reaches across one: all runs are read
-    /// before the first is written, so that it would put back what was there before the island.
+    /// all that follow: the entry that leads to it must never stand without it.
     /// </summary>
-    public static IEnumerable<WriteRun> Join(MemoryMap map, IReadOnlyCollection<PlannedWrite> writes)
+    public static IEnumerable<WriteRun> Join(MemoryMap map, IEnumerable<PlannedWrite> writes)
     {
-        ulong[] islands = [.. writes.Where(w => w.Kind == PlannedWriteKind.Island).Select(w => w.Address).Order()];
         List<PlannedWrite> open = [];
         foreach (PlannedWrite write in writes)
         {
@@ -46,17 +44,15 @@ internal sealed class WriteRun
                 open.Add(write);
                 continue;
             }
-            foreach (WriteRun run in JoinPages(map, islands, open)) yield return run;
+            foreach (WriteRun run in JoinPages(map, open)) yield return run;
             open.Clear();
             yield return new WriteRun([write]);
         }
-        foreach (WriteRun run in JoinPages(map, islands, open)) yield return run;
+        foreach (WriteRun run in JoinPages(map, open)) yield return run;
     }
 
-    // Together are those of one page with as many islands below them.
-    private static IEnumerable<WriteRun> JoinPages(MemoryMap map, ulong[] islands, List<PlannedWrite> writes) =>
-        writes.GroupBy(w => IsCode(map, w) ? (w.Address >> PageShift, ~Array.BinarySearch(islands, w.Address)) : (~w.Address, 0))
-            .Select(g => new WriteRun(g));
+    private static IEnumerable<WriteRun> JoinPages(MemoryMap map, List<PlannedWrite> writes) =>
+        writes.GroupBy(w => IsCode(map, w) ? w.Address >> PageShift : ~w.Address).Select(g => new WriteRun(g));
 
     // Nobody writes between the jumps: the memory is read-only, and all who could run there are held.
     private static bool IsCode(MemoryMap map, PlannedWrite write) => map.Find(write.Address) is { } region
@@ -76,7 +72,7 @@ internal sealed class WriteRun
     /// <summary>Writes the new bytes and reads them back.</summary>
     public bool TryWrite(IMemory held, byte[] scratch)
     {
-        // Read again: never is a byte put back that a write before this one has changed.
+        // Read again: islands, and jumps between two islands, may lie between these and have been written since.
         if (held.Read(Address, _bytes) != _bytes.Length) return false;
         foreach (PlannedWrite write in _writes) write.New.CopyTo(Bytes(write));
         Span<byte> found = scratch.AsSpan(0, _bytes.Length);
