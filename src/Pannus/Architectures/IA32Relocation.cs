@@ -7,8 +7,8 @@ internal static class IA32Relocation
 {
     public const uint None = 0, Abs32 = 1, Pc32 = 2, Got32 = 3, Plt32 = 4, Copy = 5, GlobDat = 6, JumpSlot = 7, Relative = 8,
         GotOff = 9, GotPc = 10, TpOff = 14, TlsIe = 15, TlsGotIe = 16, TlsLe = 17, TlsGd = 18, TlsLdm = 19, Abs16 = 20,
-        Pc16 = 21, Abs8 = 22, Pc8 = 23, TlsLdo32 = 32, TlsIe32 = 33, TlsLe32 = 34, DtpMod32 = 35, DtpOff32 = 36, TpOff32 = 37, Size32 = 38, TlsGotDesc = 39, TlsDescCall = 40, TlsDesc = 41,
-        Irelative = 42, Got32X = 43;
+        Pc16 = 21, Abs8 = 22, Pc8 = 23, TlsLdo32 = 32, TlsIe32 = 33, TlsLe32 = 34, DtpMod32 = 35, DtpOff32 = 36,
+        TpOff32 = 37, Size32 = 38, TlsGotDesc = 39, TlsDescCall = 40, TlsDesc = 41, Irelative = 42, Got32X = 43;
 
     private static readonly string[] s_names =
     [

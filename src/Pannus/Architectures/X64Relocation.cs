@@ -8,7 +8,8 @@ internal static class X64Relocation
     public const uint None = 0, Abs64 = 1, Pc32 = 2, Got32 = 3, Plt32 = 4, Copy = 5, GlobDat = 6, JumpSlot = 7, Relative = 8,
         GotPcRel = 9, Abs32 = 10, Abs32Signed = 11, Abs16 = 12, Pc16 = 13, Abs8 = 14, Pc8 = 15, DtpMod64 = 16, DtpOff64 = 17,
         TpOff64 = 18, TlsGd = 19, TlsLd = 20, DtpOff32 = 21, GotTpOff = 22, TpOff32 = 23, Pc64 = 24, GotOff64 = 25,
-        GotPc32 = 26, Size32 = 32, Size64 = 33, GotPc32TlsDesc = 34, TlsDescCall = 35, TlsDesc = 36, Irelative = 37, GotPcRelX = 41, RexGotPcRelX = 42;
+        GotPc32 = 26, Size32 = 32, Size64 = 33, GotPc32TlsDesc = 34, TlsDescCall = 35,
+        TlsDesc = 36, Irelative = 37, GotPcRelX = 41, RexGotPcRelX = 42;
 
     private static readonly string[] s_names =
     [

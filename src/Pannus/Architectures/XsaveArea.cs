@@ -11,8 +11,12 @@ internal static class XsaveArea
     private const ulong Tiles = 1ul << 18;
     private const uint Magic1 = 0x46505853, Magic2 = 0x46505845;
 
-    // Where the state of each feature ends. Asked for once: in a virtual machine CPUID takes long.
-    private static readonly int[] s_ends = [.. Enumerable.Range(0, Features).Select(EndOf)];
+    // Where the state of each feature ends.
+    private static readonly int[] s_ends;
+
+    // A constructor, so that it runs with the first call of any member, which is the rehearsal's: in a virtual machine CPUID
+    // takes long, and where a thread is held there is no time for it.
+    static XsaveArea() => s_ends = [.. Enumerable.Range(0, Features).Select(EndOf)];
 
     /// <summary>
     /// Copies what ptrace(2) gave, and tells the kernel that more than the FXSAVE area follows.
