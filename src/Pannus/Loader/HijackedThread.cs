@@ -67,9 +67,35 @@ internal sealed class HijackedThread
         bool isInTime = WaitForEventStop(timeout);
         if (!isInTime && !WaitForEventStop(timeout)) return false;
         _isHeld = true;
-        if (isInTime && ReadState()) return true;
+        // Read in any case: a call that fails with EINTR after any stop is issued again by these registers.
+        if (ReadState() && isInTime) return true;
         Release();
         return false;
+    }
+
+    /// <summary>
+    /// At the end, lets those go that were given up and stop only now, each with its call issued again. Who is in an
+    /// uninterruptible wait has none that would fail, and is left to the end of the tracer thread.
+    /// </summary>
+    public void ReleaseLate(TimeSpan time)
+    {
+        for (long start = Stopwatch.GetTimestamp(); _seized.Count > 0 && Stopwatch.GetElapsedTime(start) < time; Thread.Sleep(1))
+        {
+            foreach (int tid in _seized.ToArray())
+            {
+                Id = tid;
+                if (WaitForEventStop(TimeSpan.Zero))
+                {
+                    (_isHeld, _isDirty) = (true, false);
+                    _ = ReadState();
+                    _ = Release();
+                }
+                else if (ProcessStatus.TryRead(tid) is null or { State: 'D' or 'Z' or 'X' })
+                {
+                    _ = _seized.Remove(tid);
+                }
+            }
+        }
     }
 
     /// <summary>Lets the thread run from other registers, with all signals blocked.</summary>
@@ -153,6 +179,8 @@ internal sealed class HijackedThread
 
     private bool ReadState()
     {
+        // Never those of the thread before: they would be written into this one.
+        _registers = default;
         if (Ptrace.GetRegisters(Id, out X64Registers registers) != 0 || Ptrace.GetSignalMask(Id, out ulong mask) != 0) return false;
         long size = Ptrace.GetRegisterSet(Id, Ptrace.XStateSet, _vectors);
         if (size <= 0) return false;

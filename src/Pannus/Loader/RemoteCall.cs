@@ -26,7 +26,8 @@ internal sealed record RemoteResult(TimeSpan Pause, IReadOnlyList<long>? Results
 /// </remarks>
 internal sealed class RemoteCall
 {
-    private static readonly TimeSpan s_stopTimeout = TimeSpan.FromMilliseconds(250), s_runTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_stopTimeout = TimeSpan.FromMilliseconds(250), s_runTimeout = TimeSpan.FromSeconds(2),
+        s_lateStop = TimeSpan.FromSeconds(5);
 
     private readonly TargetProcess _target;
     private readonly RemoteProgram _program;
@@ -62,7 +63,14 @@ internal sealed class RemoteCall
         {
             if (!program.Abi.IsRehearsed) call.Rehearse();
             program.Abi.IsRehearsed = true;
-            result = call.FindThreadAndRun(timeout, cancellation);
+            try
+            {
+                result = call.FindThreadAndRun(timeout, cancellation);
+            }
+            finally
+            {
+                call._thread.ReleaseLate(s_lateStop);
+            }
         });
         return result!;
     }

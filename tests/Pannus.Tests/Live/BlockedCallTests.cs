@@ -82,5 +82,46 @@ public sealed class BlockedCallTests
         }
     }
 
-    private static Process Spin() => Process.Start("/usr/bin/taskset", ["-c", "0", "/bin/sh", "-c", "while :; do :; done"])!;
+    [Fact]
+    public void A_thread_that_stops_only_after_nobody_could_be_borrowed_has_its_call_issued_again()
+    {
+        const string waiter = """
+            #include <stdio.h>
+            #include <sys/epoll.h>
+            __attribute__((noinline)) int work(int x) { __asm__ volatile("" : "+r"(x)); return x * 77 + 1000; }
+            int main(void)
+            {
+                struct epoll_event event;
+                int all = epoll_create1(0);
+                puts("ready");
+                fflush(stdout);
+                int ready = epoll_wait(all, &event, 1, 3000);
+                printf("epoll_wait %d work %d\n", ready, work(1));
+            }
+            """;
+        using TargetProgram program = TargetProgram.Start("/usr/bin/taskset", "-c", "0", Gcc.Compile(waiter, "-O2", "waiter"));
+        _ = program.WaitFor("ready");
+        string patch = Gcc.Compile("int work_plug(int x) { return x; }", "-O2 -shared -fPIC", "waiter-patch.so");
+        // A thread of the real-time class has its processor, but for the twentieth of each second that the kernel leaves to others.
+        using Process spinner = Spin("/usr/bin/chrt", "-f", "1");
+        try
+        {
+            _ = Patching.Apply(program, patch, "J work work_plug", options: new WriteOptions { Timeout = TimeSpan.FromSeconds(0.1) });
+        }
+        catch (PatchException e) when (e.Id == PatchErrorId.StopTimeout)
+        {
+        }
+        finally
+        {
+            spinner.Kill();
+        }
+        Assert.StartsWith("epoll_wait 0", program.WaitFor(l => l.StartsWith("epoll_wait", StringComparison.Ordinal)));
+    }
+
+    // On the processor of the target.
+    private static Process Spin(params string[] before)
+    {
+        string[] command = [.. before, "/usr/bin/taskset", "-c", "0", "/bin/sh", "-c", "while :; do :; done"];
+        return Process.Start(command[0], command[1..])!;
+    }
 }
