@@ -14,7 +14,7 @@ public abstract class NamespaceTests(string machine)
     private readonly string _patch = Built.Target("patches/threads.so", Machine.Fast(machine));
 
     [Fact]
-    public void A_target_in_other_pid_mount_and_user_namespaces_i_patched_from_outside()
+    public void A_target_in_other_pid_mount_and_user_namespaces_is_patched_from_outside()
     {
         using TargetProgram program = TargetProgram.Start("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc",
             Built.Target("threads", _fast), "2");
@@ -28,7 +28,7 @@ public abstract class NamespaceTests(string machine)
     }
 
     [Fact]
-    public void A_target_in_an_empty_root_whose_files_are_gone_i_patched()
+    public void A_target_in_an_empty_root_whose_files_are_gone_is_patched()
     {
         string root = Directory.CreateTempSubdirectory("pannus-root").FullName;
         string path = root + "/threads";

@@ -68,7 +68,7 @@ public abstract class ThreadTests(string machine)
     }
 
     [Fact]
-    public void A_process_whose_first_thread_has_ended_i_patched()
+    public void A_process_whose_first_thread_has_ended_is_patched()
     {
         using TargetProgram program = Start();
         program.Say("leave");
