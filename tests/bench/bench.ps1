@@ -29,6 +29,7 @@ $figures = [Collections.Generic.List[object]]::new()
 $plot = [Collections.Generic.List[object]]::new()
 $row = '  {0,-37} {1,-4} {2,9} {3,9} {4,9}  {5,-22} {6,9} {7,7} {8,6}'
 $machine = Get-Machine
+[long] $processors = [Diagnostics.Process]::GetCurrentProcess().ProcessorAffinity
 foreach ($name in $machine.Keys) { Write-Line "${name}: $($machine[$name])" }
 $null = Invoke-Native make '-s', '-C', $PSScriptRoot, "OUT=$bin"
 try {

@@ -35,15 +35,19 @@ function Write-Sample([string] $Title, $Sample, [string] $Quiet) {
     Add-Figure "$Title, held" us $Sample.Cost 'floor, held' $Sample.FloorCost
     Add-Figure "$Title, longest gap" us $Sample.Longest 'floor, longest gap' $Sample.FloorLongest
     Add-Figure "$Title, longest gap" us $Sample.Longest $Quiet $Sample.Quiet
+    Add-Figure "$Title, held" us $Sample.Cost 'floor, median stop' $Sample.Median
     Add-Figure "$Title, LoadPause" us $Sample.LoadPause 'floor, median stop' $Sample.Median
     Add-Figure "$Title, Pause" us $Sample.Pause 'floor, median stop' $Sample.Median
     Add-Figure "$Title, Pause" us $Sample.Pause 'floor, shortest stop' $Sample.Min
 }
 
 Write-Heading 'One thread'
+# The start of a process keeps every processor busy that it can get: the target has one to itself, so that it feels the
+# patch alone.
 $sample = New-Sample
 foreach ($round in 1..$rounds) {
     $hiccup = Start-Hiccup 0
+    Set-Apart $hiccup
     $arguments = "$($hiccup.Id) '$bin/plug.so' -ErrorAction Stop"
     Add-Round $sample $hiccup $round {
         $text = "Invoke-LivePatch $arguments | % { `$_.LoadPause.TotalMicroseconds; `$_.Pause.TotalMicroseconds }"
@@ -51,6 +55,7 @@ foreach ($round in 1..$rounds) {
     } { Invoke-Native $pannus '-Command', "Test-LivePatch $arguments" }
     Stop-Program $hiccup.Process
 }
+Set-Processors $processors
 Write-Sample 'fresh process' $sample 'patch only planned'
 
 $sample = New-Sample

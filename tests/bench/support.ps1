@@ -40,6 +40,17 @@ function Start-Hiccup([int] $Sleeping, [string] $Program = 'hiccup', [string] $F
     @{ Id = $process.Id; Process = $process; Address = $address.ToString('x') }
 }
 
+# Gives one of the processors to hiccup and the others to this process and what it starts from now on; where there is only
+# one, they share it.
+function Set-Apart($Hiccup) {
+    if (($processors -band ($processors - 1)) -eq 0) { return }
+    Set-Processors ($processors -band ($processors - 1))
+    $null = Invoke-Native taskset '-p', ('{0:x}' -f ($processors -band -$processors)), $Hiccup.Id
+}
+
+# All threads of this process.
+function Set-Processors([long] $Mask) { $null = Invoke-Native taskset '-a', '-p', ('{0:x}' -f $Mask), $PID }
+
 # Asks hiccup what it felt since it was last asked.
 function Read-Hiccup($Hiccup) {
     $signaller.StandardInput.WriteLine("kill -USR1 $($Hiccup.Id)")

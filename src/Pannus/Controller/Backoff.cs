@@ -8,18 +8,28 @@ namespace Pannus.Controller;
 /// </summary>
 internal static unsafe class Backoff
 {
-    private const int Polls = 64, Yields = 512;
-    private const long SleepNanoseconds = 50_000;
+    private const int Polls = 64, PollsApart = 256, Yields = 512;
+    private const long SleepNanoseconds = 20_000;
 
-    /// <summary>Waits a little before poll number <paramref name="round"/> + 1.</summary>
-    public static void Spin(int round)
+    /// <summary>
+    /// Waits a little before poll number <paramref name="round"/> + 1. <paramref name="isApart"/>: it happens on another
+    /// processor (<see cref="TracerPlacement"/>). Then this one is not given away, as it may be given to something that keeps it
+    /// for a whole time slice.
+    /// </summary>
+    public static void Spin(int round, bool isApart)
     {
-        if (round < Polls && (round & 7) != 7) return;
+        if (round < (isApart ? PollsApart : Polls) && (isApart || (round & 7) != 7)) return;
         if (round < Yields)
         {
             _ = Syscall.Call(Syscall.SchedYield);
             return;
         }
+        Sleep();
+    }
+
+    /// <summary>Gives the processor away for some 50 microseconds, most of which the timer itself takes.</summary>
+    public static void Sleep()
+    {
         // struct timespec: seconds, nanoseconds.
         long* time = stackalloc long[2] { 0, SleepNanoseconds };
         _ = Syscall.Call(Syscall.Nanosleep, (long)time, 0);

@@ -23,10 +23,11 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
         Action<IHeldProcess>? early = null)
     {
         TimeSpan pause = default;
-        TracerThread.Run("pannus-holder", () =>
+        TracerThread.Run("pannus-holder", target, () =>
         {
             Rehearse(target);
             using var hold = new KernelHold(target, calls);
+            new TracerPriority().Raise(); // up to the end of this thread
             Stop(target, hold, stopTimeout, early);
             try
             {

@@ -41,7 +41,7 @@ internal sealed class PtraceBackend : ITargetBackend
     {
         string obstacle = "";
         TimeSpan held = default;
-        TracerThread.Run("pannus-tracer", () =>
+        TracerThread.Run("pannus-tracer", target, () =>
         {
             Rehearse(target);
             if (MemorySharers.Find(target) is { } other)

@@ -20,6 +20,9 @@ namespace Pannus.Controller;
 /// </remarks>
 internal sealed class Tracees : IHeldProcess, IDisposable
 {
+    // A sleeper that is stopped or let go has to run for a moment, perhaps on the processor of a thread that runs, which
+    // waits until all of them are through: so many at a time.
+    private const int Batch = 8;
     private const int MostRuns = 8;
     private static readonly long s_leastRun = Stopwatch.Frequency / 100_000, s_runTimeout = Stopwatch.Frequency / 20;
 
@@ -29,6 +32,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     private readonly int _tracerId;
     private readonly HashSet<int> _known = [];
     private readonly Sleepers _sleepers;
+    private readonly TracerPlacement _placement = new();
     private int[] _ids = new int[64];
     private State[] _states = new State[64];
     private WaitStatus[] _stops = new WaitStatus[64];
@@ -37,6 +41,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     private bool[] _isAsked = new bool[64];
     private int[] _held = new int[64];
     private int _count, _stopped;
+    private TracerPriority _priority;
     private bool _isEarly;
     private long _heldSince, _releasedAt;
 
@@ -133,7 +138,10 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         _heldSince = Stopwatch.GetTimestamp();
         bool hasRunning = false;
         for (int i = 0; i < _count; i++) hasRunning |= !_isAsleep[i];
-        if (!Stop(asleep: true, deadline)) return false;
+        // Where a running thread may be on this very processor, what is done to the sleepers must not keep it from that.
+        if (!hasRunning || _placement.IsApart) _priority.Raise();
+        for (int first = 0; first < _count; first += Batch)
+            if (!Stop(asleep: true, first, Batch, deadline)) return false;
         _stopped = 0;
         AddStopped(asleep: true);
         if (early is not null)
@@ -142,8 +150,9 @@ internal sealed class Tracees : IHeldProcess, IDisposable
             early(this);
             _isEarly = false;
         }
+        _priority.Raise();
         if (hasRunning) _heldSince = Stopwatch.GetTimestamp();
-        if (!Stop(asleep: false, deadline)) return false;
+        if (!Stop(asleep: false, 0, int.MaxValue, deadline)) return false;
         AddStopped(asleep: false);
         return true;
     }
@@ -152,16 +161,22 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     public void DetachAll()
     {
         _sleepers.Unseal();
-        for (int i = 0; i < _count; i++)
-            if (_states[i] == State.Stopped && !_isAsleep[i]) Detach(i);
-        _releasedAt = Stopwatch.GetTimestamp();
         bool hadRunning = false;
         for (int i = 0; i < _count; i++)
         {
             hadRunning |= !_isAsleep[i];
-            if (_states[i] == State.Stopped) Detach(i);
+            if (_states[i] == State.Stopped && !_isAsleep[i]) Detach(i);
+        }
+        _releasedAt = Stopwatch.GetTimestamp();
+        if (hadRunning && !_placement.IsApart) _priority.Lower();
+        for (int i = 0, detached = 0; i < _count; i++)
+        {
+            if (_states[i] != State.Stopped) continue;
+            Detach(i);
+            if (hadRunning && ++detached % Batch == 0) Backoff.Sleep();
         }
         if (!hadRunning) _releasedAt = Stopwatch.GetTimestamp();
+        _priority.Lower();
     }
 
     /// <summary>
@@ -243,7 +258,10 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         long result = Ptrace.Seize(tid, Ptrace.OptionTraceClone);
         if (result == 0)
         {
-            Add(tid, IsAsleep(tid));
+            ThreadStat stat = ThreadStat.Read(_target.Id, tid);
+            if (stat.State == 'R') _placement.Avoid(stat.Processor);
+            // Only a guess, and it may be: a thread that has woken since is stopped all the same, only a little too early.
+            Add(tid, isAsleep: stat.State == 'S');
             return;
         }
         if (result == -Errno.ESRCH) return;
@@ -267,10 +285,6 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         _states[_count++] = State.Running;
     }
 
-    // Only a guess, and it may be: a thread that has woken since is stopped all the same, only a little too early.
-    private static bool IsAsleep(int tid) =>
-        ProcFile.TryRead($"/proc/{tid}/stat") is { } stat && stat[(stat.LastIndexOf(')') + 2)..].StartsWith('S');
-
     private void Grow(int capacity)
     {
         if (capacity <= _ids.Length) return;
@@ -290,16 +304,17 @@ internal sealed class Tracees : IHeldProcess, IDisposable
             if (_states[i] == State.Stopped && _isAsleep[i] == asleep) _held[_stopped++] = i;
     }
 
-    private bool Stop(bool asleep, long deadline)
+    private bool Stop(bool asleep, int first, int count, long deadline)
     {
-        for (int i = 0; i < _count; i++)
+        int end = (int)Math.Min((long)first + count, _count);
+        for (int i = first; i < end; i++)
         {
             if (_states[i] != State.Running || _isAsleep[i] != asleep) continue;
             _isAsked[i] = true;
             if (Ptrace.Interrupt(_ids[i]) == -Errno.ESRCH) _states[i] = State.Gone;
         }
         // The list grows while we go through it when a thread turns out to have made another.
-        for (int i = 0; i < _count; i++)
+        for (int i = first; i < (count == int.MaxValue ? _count : end); i++)
             if (_states[i] == State.Running && _isAsleep[i] == asleep && !WaitForStop(i, deadline)) return false;
         return true;
     }
@@ -318,7 +333,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
                 return true;
             }
             if (Stopwatch.GetTimestamp() > deadline) return false;
-            Backoff.Spin(round);
+            Backoff.Spin(round, !_isAsleep[i] && _placement.IsApart);
         }
     }
 

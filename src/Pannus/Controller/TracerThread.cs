@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Pannus.Interop;
+using Pannus.Target;
 
 namespace Pannus.Controller;
 
@@ -10,18 +11,19 @@ namespace Pannus.Controller;
 /// </summary>
 internal static class TracerThread
 {
-    private const int StackSize = 256 * 1024, PrioProcess = 0, HighestPriority = -20;
+    private const int StackSize = 256 * 1024, PrSetTimerSlack = 29;
 
-    /// <summary>Runs <paramref name="work"/> and returns when the thread has ended; its exception is rethrown here.</summary>
-    public static void Run(string name, Action work)
+    /// <summary>
+    /// Runs <paramref name="work"/> for a target and returns when the thread has ended; its exception is rethrown here.
+    /// </summary>
+    public static void Run(string name, TargetProcess target, Action work)
     {
         ChildStops.Mute();
         ExceptionDispatchInfo? failure = null;
         var thread = new Thread(() =>
         {
-            // A busy target has threads of its own on every processor, and holding it should not wait for their time slices.
-            // Where the user may not raise it (setpriority(2)), it stays as it is.
-            _ = Syscall.Call(Syscall.Setpriority, PrioProcess, 0, HighestPriority);
+            // It sleeps for microseconds (PR_SET_TIMERSLACK(2const)), to which the kernel would add 50.
+            _ = Syscall.Call(Syscall.Prctl, PrSetTimerSlack, 1);
             try
             {
                 work();
@@ -32,7 +34,12 @@ internal static class TracerThread
             }
         }, StackSize)
         { IsBackground = true, Name = name };
-        thread.Start();
+        // It inherits the processors of its maker, and would else begin on one that the target runs on as often as not.
+        using (var placement = new TracerPlacement())
+        {
+            placement.AvoidRunning(target);
+            thread.Start();
+        }
         thread.Join();
         failure?.Throw();
     }

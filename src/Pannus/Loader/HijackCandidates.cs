@@ -1,5 +1,6 @@
 using System.Globalization;
 using Pannus.Architectures;
+using Pannus.Controller;
 using Pannus.Target;
 
 namespace Pannus.Loader;
@@ -12,22 +13,27 @@ namespace Pannus.Loader;
 /// </summary>
 internal static class HijackCandidates
 {
-    private const int Unusable = 4;
+    private const int Running = 2, Unusable = 4;
 
-    /// <summary>Thread ids of a process, best first.</summary>
-    public static IReadOnlyList<int> Of(TargetProcess target)
+    /// <summary>Thread ids of a process, best first. Those that run are told to <paramref name="placement"/>.</summary>
+    public static IReadOnlyList<int> Of(TargetProcess target, TracerPlacement placement)
     {
         SyscallNumbers syscalls = target.Architecture.Syscalls;
-        return [.. ProcFile.ThreadIds(target.Id).Select(tid => (tid, rank: Rank(target.Id, tid, syscalls))).Where(t => t.rank < Unusable)
+        return [.. ProcFile.ThreadIds(target.Id).Select(tid => (tid, rank: Rank(target, tid, syscalls, placement))).Where(t => t.rank < Unusable)
             .OrderBy(t => t.rank).Select(t => t.tid)];
     }
 
-    private static int Rank(int pid, int tid, SyscallNumbers syscalls)
+    private static int Rank(TargetProcess target, int tid, SyscallNumbers syscalls, TracerPlacement placement)
     {
-        if (ProcFile.TryRead($"/proc/{pid}/task/{tid}/stat") is not { } stat) return Unusable;
-        if (stat[(stat.LastIndexOf(')') + 2)..] is ['D' or 'Z' or 'X', ..]) return Unusable;
-        string[] call = (ProcFile.TryRead($"/proc/{pid}/task/{tid}/syscall") ?? "").Split(' ');
-        if (!long.TryParse(call[0], CultureInfo.InvariantCulture, out long number)) return 2;
+        ThreadStat stat = ThreadStat.Read(target.Id, tid);
+        if (stat.State is 'D' or 'Z' or 'X') return Unusable;
+        if (stat.State == 'R')
+        {
+            placement.Avoid(stat.Processor);
+            return Running;
+        }
+        string[] call = (ProcFile.TryRead($"/proc/{tid}/syscall") ?? "").Split(' ');
+        if (!long.TryParse(call[0], CultureInfo.InvariantCulture, out long number)) return Running;
         return syscalls.IsRestarted(number) ? 0 : syscalls.IsLate(number) ? 1 : 3;
     }
 }

@@ -9,13 +9,14 @@ namespace Pannus.Loader;
 /// One thread of a target, stopped where the kernel looks at signals, borrowed for a remote call. Reused for one thread
 /// after the other; allocates nothing while it holds one.
 /// </summary>
-internal sealed class HijackedThread
+internal sealed class HijackedThread : IDisposable
 {
     private const int LargestVectorState = 16 * 1024;
 
     // Seized, and not stopped yet when it was given up: nothing but its next stop, or the end of the tracer thread, lets go of it.
     private readonly HashSet<int> _seized = [];
     private readonly byte[] _vectors = GC.AllocateArray<byte>(LargestVectorState);
+    private ThreadStat _stat;
     private int _vectorSize;
     private X64Registers _registers;
     private WaitStatus _stop;
@@ -43,10 +44,17 @@ internal sealed class HijackedThread
 
     private X64Registers Mended => SyscallRestart.Rewind(Id, _stop, _registers) ?? _registers;
 
+    /// <summary>Whether the tracer thread is off the processor of this thread.</summary>
+    public bool IsApart { get; private set; }
+
     /// <summary>Seizes and stops a thread; false when it is gone or can't be stopped in <paramref name="timeout"/>.</summary>
-    public bool TryTake(TargetProcess target, int tid, long options, TimeSpan timeout)
+    public bool TryTake(TargetProcess target, int tid, long options, TimeSpan timeout, TracerPlacement placement)
     {
         Id = tid;
+        _stat.Dispose();
+        _stat = ThreadStat.Open(target.Id, tid);
+        placement.Avoid(_stat.Processor);
+        IsApart = placement.IsApart;
         long result = _seized.Contains(tid) ? 0 : Ptrace.Seize(tid, options);
         if (result == -Errno.ESRCH) return false;
         if (result != 0)
@@ -109,6 +117,13 @@ internal sealed class HijackedThread
         _isHeld = false;
     }
 
+    /// <summary>Whether the thread still works, as far as can be told without a look into its memory.</summary>
+    public bool IsBusy()
+    {
+        _stat.Read();
+        return _stat.IsBusy;
+    }
+
     /// <summary>
     /// Lets the thread go on when it has stopped by the way: for a stop that was asked for twice, or one of its whole process
     /// (SIGSTOP), which takes effect again when the thread is let go.
@@ -152,12 +167,16 @@ internal sealed class HijackedThread
         return Stopwatch.GetElapsedTime(_stoppedAt);
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _stat.Dispose();
+
     /// <summary>Runs what runs inside a stop, for a thread id that cannot exist.</summary>
     public void Rehearse(in X64Registers registers)
     {
         (Id, _registers, _vectorSize) = (int.MaxValue, registers, 2696);
         _ = WaitForEventStop(TimeSpan.Zero);
         KeepRunning(0);
+        _ = IsBusy();
         _ = ReadState();
         Start(registers);
         _ = TakeBack(0, 0, TimeSpan.Zero);
@@ -203,7 +222,7 @@ internal sealed class HijackedThread
                 continue;
             }
             if (result < 0 || Stopwatch.GetElapsedTime(start) > timeout) return false;
-            Backoff.Spin(round);
+            Backoff.Spin(round, IsApart);
         }
     }
 }

@@ -15,10 +15,11 @@ namespace Pannus.Loader;
 /// </summary>
 internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion> regions)
 {
-    private const int Chunk = 1 << 20;
+    private const int Chunk = 64 << 10;
     private const ulong MostMemory = 4ul << 30;
 
     private readonly MachineWord _word = target.Architecture.Word;
+    private readonly byte[] _buffer = new byte[Chunk + 8];
     private readonly ulong _lowest = regions.Min(r => r.Start), _highest = regions.Max(r => r.End);
 
     /// <summary>
@@ -82,7 +83,7 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
                 isActive = check.IsActive(held, mayRun: false);
                 for (int i = 0; i < held.ThreadCount; i++) pointers.Add(held.GetThread(i).StackPointer);
                 isCertain = held.IsSealed;
-            });
+            }, check.LookEarly);
         }
         stackPointers = pointers;
         if (!isActive) return null;
@@ -143,11 +144,10 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
 
     private ulong? Find(in MemoryRegion region, Search search)
     {
-        byte[] buffer = new byte[Chunk + 8];
         for (ulong at = region.Start; at < region.End; at += Chunk)
         {
-            int wanted = (int)Math.Min((ulong)buffer.Length, region.End - at);
-            if (search(at, buffer.AsSpan(0, target.Memory.Read(at, buffer.AsSpan(0, wanted)))) is { } i) return at + (ulong)i;
+            int wanted = (int)Math.Min((ulong)_buffer.Length, region.End - at);
+            if (search(at, _buffer.AsSpan(0, target.Memory.Read(at, _buffer.AsSpan(0, wanted)))) is { } i) return at + (ulong)i;
         }
         return null;
     }

@@ -27,7 +27,7 @@ internal sealed record RemoteResult(TimeSpan Pause, IReadOnlyList<long>? Results
 internal sealed class RemoteCall
 {
     private static readonly TimeSpan s_stopTimeout = TimeSpan.FromMilliseconds(250), s_runTimeout = TimeSpan.FromSeconds(2),
-        s_lateStop = TimeSpan.FromSeconds(5);
+        s_usualRun = TimeSpan.FromMilliseconds(2), s_lateStop = TimeSpan.FromSeconds(5);
 
     private readonly TargetProcess _target;
     private readonly RemoteProgram _program;
@@ -36,6 +36,7 @@ internal sealed class RemoteCall
     private readonly byte[] _cave;
     private readonly byte[] _results;
     private readonly ulong _caveAt;
+    private TracerPriority _priority;
 
     private RemoteCall(TargetProcess target, RemoteProgram program)
     {
@@ -59,7 +60,8 @@ internal sealed class RemoteCall
         RemoteResult? result = null;
         var call = new RemoteCall(target, program);
         CaveRepair.Run(target, call._caveAt, program.Abi.Stub, timeout);
-        TracerThread.Run("pannus-loader", () =>
+        using WakefulProcessors awake = WakefulProcessors.Request();
+        TracerThread.Run("pannus-loader", target, () =>
         {
             if (!program.Abi.IsRehearsed) call.Rehearse();
             program.Abi.IsRehearsed = true;
@@ -70,6 +72,7 @@ internal sealed class RemoteCall
             finally
             {
                 call._thread.ReleaseLate(s_lateStop);
+                call._thread.Dispose();
             }
         });
         return result!;
@@ -83,20 +86,23 @@ internal sealed class RemoteCall
         long start = Stopwatch.GetTimestamp();
         do
         {
-            foreach (int tid in HijackCandidates.Of(_target))
+            var placement = new TracerPlacement();
+            foreach (int tid in HijackCandidates.Of(_target, placement))
             {
                 if (Stopwatch.GetElapsedTime(start) > timeout) break;
                 if (cancellation.IsCancellationRequested)
                     throw new PatchException(PatchErrorId.Interrupted, $"Interrupted before {_target.DisplayName} was touched.");
                 _target.CheckStillThere();
-                if (!_thread.TryTake(_target, tid, options, s_stopTimeout)) continue;
+                _priority.Raise();
                 try
                 {
+                    if (!_thread.TryTake(_target, tid, options, s_stopTimeout, placement)) continue;
                     if (TryRun(_target.WritableMemory)) return new RemoteResult(_thread.Release(), ParseResults());
                 }
                 finally
                 {
                     _ = _thread.Release();
+                    _priority.Lower();
                 }
             }
             Thread.Sleep(2);
@@ -149,11 +155,16 @@ internal sealed class RemoteCall
         Span<byte> word = stackalloc byte[abi.Word.Size];
         for (int round = 0; ; round++)
         {
-            if (memory.Read(_stack.CaughtAt - (ulong)abi.RecordSize, word) != word.Length) return;
-            if (abi.Word.Read(word) != abi.NotYetRun) return;
-            if (Stopwatch.GetElapsedTime(start) > timeout) return;
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+            // It sleeps in its last step. Later it may have gone home, and work there.
+            if (!_thread.IsBusy() || elapsed > s_usualRun)
+            {
+                if (memory.Read(_stack.CaughtAt - (ulong)abi.RecordSize, word) != word.Length) return;
+                if (abi.Word.Read(word) != abi.NotYetRun) return;
+            }
+            if (elapsed > timeout) return;
             _thread.KeepRunning(round);
-            Backoff.Spin(round);
+            Backoff.Spin(round, _thread.IsApart);
         }
     }
 

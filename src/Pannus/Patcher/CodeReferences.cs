@@ -18,7 +18,7 @@ internal readonly record struct CodeReference(ulong Source, ulong Destination);
 /// </summary>
 internal sealed class CodeReferences(TargetProcess target)
 {
-    private const int Chunk = 1 << 20, LongestBranch = 6;
+    private const int Chunk = 64 << 10, LongestBranch = 6;
     private const ulong ShortReach = 130, LargestDecode = 1 << 20;
 
     private readonly Dictionary<TargetModule, Targets[]> _targets = [];

@@ -30,7 +30,7 @@ public static class PatchTransaction
     private static readonly TimeSpan s_leastStop = TimeSpan.FromMilliseconds(100);
 
     /// <summary>How many stops of one try leave sleeping threads alone; when they keep waking, the next one stops them too.</summary>
-    internal const int StopsThatLeaveSleepers = 3;
+    internal const int StopsThatLeaveSleepers = 5;
 
     // So many busy stops of the kernel's, and ptrace takes over: it can lead a running thread out of a small function.
     private const int StopsWithoutRunningOut = 3;
@@ -94,7 +94,9 @@ public static class PatchTransaction
                 TimeSpan left = options.Timeout - Stopwatch.GetElapsedTime(start);
                 // The last stop gets its time, too: it is what tells a busy function from a target that can't be stopped.
                 bool leaveSleepers = stirred < StopsThatLeaveSleepers && !isExposed && !isVague;
-                TimeSpan pause = backend.WhileHeld(target, left > s_leastStop ? left : s_leastStop, leaveSleepers, body, check.LookEarly);
+                TimeSpan pause;
+                using (WakefulProcessors.Request())
+                    pause = backend.WhileHeld(target, left > s_leastStop ? left : s_leastStop, leaveSleepers, body, check.LookEarly);
                 switch (outcome)
                 {
                     case Outcome.Written:
@@ -102,7 +104,9 @@ public static class PatchTransaction
                     case Outcome.Failed:
                         throw Failure(target, failed!);
                     case Outcome.Stirred:
+                        // They may be back asleep by then, and a host that kept a processor from us has given it back.
                         stirred++;
+                        cancellation.WaitHandle.WaitOne(retry.Next());
                         break;
                     case Outcome.TakenBack:
                         isExposed = true;

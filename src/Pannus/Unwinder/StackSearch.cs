@@ -30,7 +30,7 @@ internal sealed class StackSearch(TargetUnwinder unwinder, LiveMap map, CodeRang
 {
     private const int MostShown = 64, MostDetours = 64, MostContexts = 8, MostFrames = 1 << 20;
     private const ulong LargestScan = 64 << 20;
-    private const int Chunk = 128 << 10;
+    private const int Chunk = 64 << 10;
 
     private readonly UnwindMachine _machine = unwinder.Machine;
     private readonly StackWindow _window = new(memory, unwinder.Machine);

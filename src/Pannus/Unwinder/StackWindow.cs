@@ -8,7 +8,7 @@ namespace Pannus.Unwinder;
 /// </summary>
 internal sealed class StackWindow(IMemoryReader memory, UnwindMachine machine)
 {
-    private const int FirstRead = 8 << 10, LargestRead = 256 << 10, Page = 4096;
+    private const int FirstRead = 8 << 10, LargestRead = 64 << 10, Page = 4096;
 
     private readonly byte[] _buffer = new byte[LargestRead];
     private ulong _start;

@@ -21,7 +21,7 @@ internal enum StepResult
 /// </summary>
 internal sealed class TargetUnwinder
 {
-    private const int CachedRows = 1024, RehearsedSteps = 16, LongestProof = 64;
+    private const int CachedRows = 256, RehearsedSteps = 16, LongestProof = 64;
 
     private readonly Part[] _parts;
     private readonly ulong[] _starts;

@@ -94,10 +94,11 @@ public sealed class KilledPatcherTests
 
     private static void TakeBackAll(TargetProgram program)
     {
+        string last = "";
         for (int i = 0; Patching.Get(program) is { Count: > 0 } left; i++)
         {
-            Assert.True(i < 100, $"{left[0].Patch} stays {left[0].State}: {left[0].Message}");
-            foreach (LivePatchInfo p in left.Reverse()) _ = Patching.Undo(program, p.Address, force: true);
+            Assert.True(i < 100, $"{left[0].Patch} stays {left[0].State}: {last}");
+            foreach (LivePatchInfo p in left.Reverse()) last = Patching.Undo(program, p.Address, force: true).Message;
         }
     }
 

@@ -64,17 +64,18 @@ public sealed class SelfHealingTests
         using TargetProgram program = TargetProgram.Start(Gcc.Compile(Source, $"{Machine.X64} -O1 -msse2 -no-pie -fno-pie", "registers"));
         _ = program.WaitFor("ready");
         using TargetProcess target = TargetProcess.Open(program.Id);
-        TracerThread.Run("test", () =>
+        TracerThread.Run("test", target, () =>
         {
-            var thread = new HijackedThread();
+            using var thread = new HijackedThread();
+            var placement = new TracerPlacement();
             int late = 0;
             for (int round = 0; round < 20; round++)
             {
                 // Now and then it stops before the first look.
-                if (!thread.TryTake(target, program.Id, 0, TimeSpan.Zero))
+                if (!thread.TryTake(target, program.Id, 0, TimeSpan.Zero, placement))
                 {
                     late++;
-                    Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5)));
+                    Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5), placement));
                 }
                 _ = thread.Release();
             }
@@ -101,10 +102,10 @@ public sealed class SelfHealingTests
         byte[] kept = new byte[abi.Stub.Length];
         Assert.Equal(kept.Length, target.Memory.Read(cave, kept));
         var stack = new RemoteStack(remote);
-        TracerThread.Run("test", () =>
+        TracerThread.Run("test", target, () =>
         {
-            var thread = new HijackedThread();
-            Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5)));
+            using var thread = new HijackedThread();
+            Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5), new TracerPlacement()));
             stack.Place(thread);
             Assert.Equal(stack.Bytes.Length, target.WritableMemory.Write(stack.ListAt, stack.Bytes));
             Assert.Equal(kept.Length, target.WritableMemory.Write(cave, abi.Stub));

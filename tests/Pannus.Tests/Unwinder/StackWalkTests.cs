@@ -84,7 +84,7 @@ public sealed class StackWalkTests
         using TargetProcess target = TargetProcess.Open(program.Id);
         TargetUnwinder unwinder = TargetUnwinder.Prepare(target);
         int calls = 0, plt = 0;
-        TracerThread.Run("test-tracer", () =>
+        TracerThread.Run("test-tracer", target, () =>
         {
             Assert.Equal(0, Ptrace.Seize(program.Id, 0));
             Assert.Equal(0, Ptrace.Interrupt(program.Id));

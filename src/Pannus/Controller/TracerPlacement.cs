@@ -1,0 +1,54 @@
+using Pannus.Interop;
+using Pannus.Target;
+
+namespace Pannus.Controller;
+
+/// <summary>
+/// Keeps the calling thread off the processors that threads of the target run on (sched_setaffinity(2)): what it does
+/// before a stop should cost them nothing, and a stop is waited for without standing in its way.
+/// </summary>
+internal sealed unsafe class TracerPlacement : IDisposable
+{
+    private const int MostLookedAt = 16;
+
+    private readonly byte[] _own = new byte[ProcessorClaim.MaskSize];
+    private readonly byte[] _mask;
+
+    /// <summary>Begins with the processors that the calling thread may run on.</summary>
+    public TracerPlacement()
+    {
+        fixed (byte* own = _own) _ = Syscall.Call(Syscall.SchedGetaffinity, 0, ProcessorClaim.MaskSize, (long)own);
+        _mask = [.. _own];
+    }
+
+    /// <summary>Whether all that was to be avoided could be.</summary>
+    public bool IsApart { get; private set; } = true;
+
+    /// <summary>Moves the calling thread off a processor, unless no other is left for it.</summary>
+    public void Avoid(int processor)
+    {
+        if (processor < 0 || processor >= _mask.Length * 8 || (_mask[processor / 8] >> (processor % 8) & 1) == 0) return;
+        _mask[processor / 8] ^= (byte)(1 << (processor % 8));
+        if (_mask.AsSpan().ContainsAnyExcept((byte)0) && TrySet(_mask)) return;
+        _mask[processor / 8] ^= (byte)(1 << (processor % 8));
+        IsApart = false;
+    }
+
+    /// <summary>The same for those of the first threads of a process that run now.</summary>
+    public void AvoidRunning(TargetProcess target)
+    {
+        foreach (int tid in ProcFile.ThreadIds(target.Id).Take(MostLookedAt))
+            if (ThreadStat.Read(target.Id, tid) is { State: 'R', Processor: var processor }) Avoid(processor);
+    }
+
+    /// <summary>Gives the calling thread the processors back that it had.</summary>
+    public void Dispose()
+    {
+        if (!_mask.AsSpan().SequenceEqual(_own)) _ = TrySet(_own);
+    }
+
+    private static bool TrySet(byte[] processors)
+    {
+        fixed (byte* mask = processors) return Syscall.Call(Syscall.SchedSetaffinity, 0, processors.Length, (long)mask) == 0;
+    }
+}
