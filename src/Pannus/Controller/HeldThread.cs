@@ -24,6 +24,6 @@ public readonly record struct HeldThread(int Id, ulong ProgramCounter, ulong Sta
     /// <summary>Whether only its program counter and stack pointer are known.</summary>
     public bool IsVague { get; init; }
 
-    /// <summary>Whether it has come before, in the early look (<see cref="IHeldProcess.HasRunSince"/>).</summary>
+    /// <summary>Whether it has come before, in the early look (<see cref="HeldProcess.HasRunSince"/>).</summary>
     public bool WasSeenEarly { get; init; }
 }

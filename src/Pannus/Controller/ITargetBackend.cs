@@ -23,14 +23,14 @@ internal interface ITargetBackend
     /// <summary>
     /// Stops all threads of a target, runs <paramref name="body"/> while they are stopped, and lets them go whatever
     /// happens. With <paramref name="leaveSleepers"/> threads that sleep in a call which would notice a stop are left asleep,
-    /// which the body makes sure of by <see cref="IHeldProcess.TrySeal"/>. Returns how long the threads that were running were held. Gives up with <see cref="PatchErrorId.StopTimeout"/> when they
+    /// which the body makes sure of by <see cref="HeldProcess.TrySeal"/>. Returns how long the threads that were running were held. Gives up with <see cref="PatchErrorId.StopTimeout"/> when they
     /// don't all stop in <paramref name="stopTimeout"/>.
     /// <paramref name="early"/> is called before each stop, when the threads that run are not held: it sees those that sleep,
     /// which <paramref name="body"/> sees first and in the same order, unless they have run since
-    /// (<see cref="IHeldProcess.HasRunSince"/>).
+    /// (<see cref="HeldProcess.HasRunSince"/>).
     /// </summary>
-    TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body,
-        Action<IHeldProcess>? early = null);
+    TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<HeldProcess> body,
+        Action<HeldProcess>? early = null);
 
     /// <summary>
     /// Maps memory for a patch into the running target at exactly the places that <paramref name="request"/> asks for,

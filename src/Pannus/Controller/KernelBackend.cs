@@ -19,8 +19,8 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
 
     public BackendKind Kind => BackendKind.Kernel;
 
-    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body,
-        Action<IHeldProcess>? early = null)
+    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<HeldProcess> body,
+        Action<HeldProcess>? early = null)
     {
         TimeSpan pause = default;
         TracerThread.Run("pannus-holder", target, () =>
@@ -95,7 +95,7 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
         TargetProcess target, IReadOnlyList<ulong> resolvers, TimeSpan timeout, CancellationToken cancellation) =>
         ptrace.CallResolvers(target, resolvers, timeout, cancellation);
 
-    private static void Stop(TargetProcess target, KernelHold hold, TimeSpan timeout, Action<IHeldProcess>? early)
+    private static void Stop(TargetProcess target, KernelHold hold, TimeSpan timeout, Action<HeldProcess>? early)
     {
         // The hold ends by itself should its body never end; a user's hold (PatchSuspension) has a deadline of its own.
         int deadline = LongestHold;

@@ -18,7 +18,7 @@ namespace Pannus.Controller;
 /// what it was; kernel-patch/ABI.md, PCNTL_HOLD), because then nothing was executed on that stack between the look and the
 /// end of the hold. Of all others the kernel gives new records, which come behind those of the look.
 /// </remarks>
-internal sealed unsafe class KernelHold : IHeldProcess, IDisposable
+internal sealed unsafe class KernelHold : HeldProcess, IDisposable
 {
     // struct pannus_thread (kernel-patch/ABI.md).
     [StructLayout(LayoutKind.Sequential)]
@@ -40,7 +40,7 @@ internal sealed unsafe class KernelHold : IHeldProcess, IDisposable
     private readonly KernelCalls _calls;
     private Record[] _threads = [];
     private bool[] _hasRun = [];
-    private int _hold = -1, _early;
+    private int _hold = -1, _early, _count;
     private long _heldSince;
 
     public KernelHold(TargetProcess target, KernelCalls calls)
@@ -49,9 +49,9 @@ internal sealed unsafe class KernelHold : IHeldProcess, IDisposable
         MakeRoom(target.ThreadIds.Count * 2 + RoomForNewborn);
     }
 
-    public int ThreadCount { get; private set; }
+    public override int ThreadCount => _count;
 
-    public bool IsSealed => Syscall.Call(Syscall.Read, _hold, 0, 0) == 0;
+    public override bool IsSealed => Syscall.Call(Syscall.Read, _hold, 0, 0) == 0;
 
     /// <summary>How long the target has been, or was, held.</summary>
     public TimeSpan Pause { get; private set; }
@@ -64,7 +64,7 @@ internal sealed unsafe class KernelHold : IHeldProcess, IDisposable
         _hold = (int)look;
         long result = ReadThreads(0);
         if (result < 0) return Abandon(result);
-        ThreadCount = _early = (int)result;
+        _count = _early = (int)result;
         // So that the kernel finds the pages there when it tells of others in the hold.
         _threads.AsSpan(_early).Clear();
         return 0;
@@ -81,13 +81,13 @@ internal sealed unsafe class KernelHold : IHeldProcess, IDisposable
         else _hold = (int)result;
         result = ReadThreads(_early);
         if (result < 0) return Abandon(result);
-        ThreadCount = _early + (int)result;
-        for (int i = _early; i < ThreadCount; i++)
+        _count = _early + (int)result;
+        for (int i = _early; i < _count; i++)
             if (_threads[i].Seen is > 0 and var place) _hasRun[place - 1] = true;
         return 0;
     }
 
-    public HeldThread GetThread(int index)
+    public override HeldThread GetThread(int index)
     {
         ref readonly Record thread = ref _threads[index];
         ref readonly X64Registers r = ref thread.Registers;
@@ -95,19 +95,19 @@ internal sealed unsafe class KernelHold : IHeldProcess, IDisposable
         return new HeldThread(thread.Id, r.Rip, r.Rsp, InSyscall: !isParked) { IsLeftAsleep = !isParked, WasSeenEarly = thread.Seen > 0 };
     }
 
-    public bool HasRunSince(int index) => index < _early && _hasRun[index];
+    public override bool HasRunSince(int index) => index < _early && _hasRun[index];
 
-    public void GetRegisters(int index, out FrameRegisters registers) => registers = FrameRegisters.From(_threads[index].Registers);
+    public override void GetRegisters(int index, out FrameRegisters registers) => registers = FrameRegisters.From(_threads[index].Registers);
 
     // A parked thread can't be made to go on alone.
-    public bool TryRunOut(int index, ReadOnlySpan<AddressRange> ranges) => false;
+    public override bool TryRunOut(int index, ReadOnlySpan<AddressRange> ranges) => false;
 
-    public bool TrySeal() => IsSealed;
+    public override bool TrySeal() => IsSealed;
 
-    public int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
+    public override int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
 
     // Through the hold, which writes nothing once it has ended.
-    public int Write(ulong address, ReadOnlySpan<byte> data)
+    public override int Write(ulong address, ReadOnlySpan<byte> data)
     {
         fixed (byte* p = data)
         {
@@ -176,7 +176,7 @@ internal sealed unsafe class KernelHold : IHeldProcess, IDisposable
     private void Close()
     {
         if (_hold >= 0) _ = Syscall.Call(Syscall.Close, _hold);
-        (_hold, _early, ThreadCount) = (-1, 0, 0);
+        (_hold, _early, _count) = (-1, 0, 0);
         Array.Clear(_hasRun);
     }
 }

@@ -12,7 +12,7 @@ namespace Pannus.Controller;
 /// </summary>
 public sealed class PatchSuspension : IDisposable
 {
-    private readonly BlockingCollection<Action<IHeldProcess>> _work = [];
+    private readonly BlockingCollection<Action<HeldProcess>> _work = [];
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TargetProcess _target;
@@ -100,7 +100,7 @@ public sealed class PatchSuspension : IDisposable
     {
         var set = new WriteSet(_target, writes);
         using ActivenessCheck active = ActivenessCheck.Prepare(_target, set.Functions(check), set.Guarded, check, scanMemory);
-        set.Rehearse(_target.Memory);
+        _ = set.Write(new Rehearsal(_target, threads: 0));
         bool isActive = false;
         PlannedWrite? failed = null;
         Do(held =>
@@ -136,7 +136,7 @@ public sealed class PatchSuspension : IDisposable
         if (!_started.Task.IsCompleted) failure?.Throw();
     }
 
-    private void Serve(IHeldProcess held)
+    private void Serve(HeldProcess held)
     {
         long start = Stopwatch.GetTimestamp();
         Threads = held.ThreadCount;
@@ -145,12 +145,12 @@ public sealed class PatchSuspension : IDisposable
         while (true)
         {
             TimeSpan left = Deadline - Stopwatch.GetElapsedTime(start);
-            if (left <= TimeSpan.Zero || !_work.TryTake(out Action<IHeldProcess>? work, left)) return;
+            if (left <= TimeSpan.Zero || !_work.TryTake(out Action<HeldProcess>? work, left)) return;
             work(held);
         }
     }
 
-    private void Do(Action<IHeldProcess> work)
+    private void Do(Action<HeldProcess> work)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         try

@@ -15,8 +15,8 @@ internal sealed class PtraceBackend : ITargetBackend
 
     public BackendKind Kind => BackendKind.Ptrace;
 
-    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<IHeldProcess> body,
-        Action<IHeldProcess>? early = null)
+    public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<HeldProcess> body,
+        Action<HeldProcess>? early = null)
     {
         long start = Stopwatch.GetTimestamp();
         for (int attempt = 0; ; attempt++)
@@ -36,7 +36,7 @@ internal sealed class PtraceBackend : ITargetBackend
 
     // Says what kept the target from being stopped; nothing when body has run.
     private static string TryHold(
-        TargetProcess target, TimeSpan timeout, bool leaveSleepers, Action<IHeldProcess> body, Action<IHeldProcess>? early,
+        TargetProcess target, TimeSpan timeout, bool leaveSleepers, Action<HeldProcess> body, Action<HeldProcess>? early,
         out TimeSpan pause)
     {
         string obstacle = "";

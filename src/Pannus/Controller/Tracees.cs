@@ -18,7 +18,7 @@ namespace Pannus.Controller;
 /// Threads that sleep are stopped first and let go last, which costs them nothing; those that run are held only for what
 /// has to happen while everything is still. So the time they are held does not grow with the number of sleepers.
 /// </remarks>
-internal sealed class Tracees : IHeldProcess, IDisposable
+internal sealed class Tracees : HeldProcess, IDisposable
 {
     // A sleeper that is stopped or let go has to run for a moment, perhaps on the processor of a thread that runs, which
     // waits until all of them are through: so many at a time.
@@ -52,14 +52,14 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         _tracerId = (int)Syscall.Call(Syscall.Gettid);
     }
 
-    public int ThreadCount => _stopped + (_isEarly ? 0 : _sleepers.Count);
+    public override int ThreadCount => _stopped + (_isEarly ? 0 : _sleepers.Count);
 
-    public bool IsSealed => _sleepers.HaveSlept();
+    public override bool IsSealed => _sleepers.HaveSlept();
 
     /// <summary>How long the threads that were running were held; all of them when none was.</summary>
     public TimeSpan Pause => Stopwatch.GetElapsedTime(_heldSince, _releasedAt);
 
-    public HeldThread GetThread(int index)
+    public override HeldThread GetThread(int index)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)ThreadCount, nameof(index));
         if (index >= _stopped) return _sleepers[index - _stopped];
@@ -68,7 +68,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         return new HeldThread(_ids[i], r.ProgramCounter, r.Rsp, r.InSyscall);
     }
 
-    public void GetRegisters(int index, out FrameRegisters registers)
+    public override void GetRegisters(int index, out FrameRegisters registers)
     {
         HeldThread thread = GetThread(index);
         registers = thread.IsLeftAsleep ? FrameRegisters.From(thread.ProgramCounter, thread.StackPointer, _target.Architecture.Unwind)
@@ -76,10 +76,10 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     }
 
     // They are stopped from the early look on.
-    public bool HasRunSince(int index) => false;
+    public override bool HasRunSince(int index) => false;
 
     // Not by single steps: when we die in one, the kernel leaves the trap flag set, and the thread's next trap is its end.
-    public bool TryRunOut(int index, ReadOnlySpan<AddressRange> ranges)
+    public override bool TryRunOut(int index, ReadOnlySpan<AddressRange> ranges)
     {
         if (index >= _stopped) return false;
         int i = _held[index];
@@ -96,11 +96,11 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         }
     }
 
-    public bool TrySeal() => _sleepers.TrySeal();
+    public override bool TrySeal() => _sleepers.TrySeal();
 
-    public int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
+    public override int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
 
-    public int Write(ulong address, ReadOnlySpan<byte> data) => _target.WritableMemory.Write(address, data);
+    public override int Write(ulong address, ReadOnlySpan<byte> data) => _target.WritableMemory.Write(address, data);
 
     /// <summary>Seizes every thread without stopping any; those that a stop would disturb, on demand, not even that.</summary>
     public void SeizeAll(bool leaveSleepers)
@@ -133,7 +133,7 @@ internal sealed class Tracees : IHeldProcess, IDisposable
     /// Stops every thread; false when time ran out first. <paramref name="early"/> is called between the threads that sleep
     /// and those that run.
     /// </summary>
-    public bool StopAll(long deadline, Action<IHeldProcess>? early)
+    public bool StopAll(long deadline, Action<HeldProcess>? early)
     {
         _heldSince = Stopwatch.GetTimestamp();
         bool hasRunning = false;
@@ -232,6 +232,8 @@ internal sealed class Tracees : IHeldProcess, IDisposable
         _ = none.GetThread(0);
         none.GetRegisters(0, out _);
         _ = none.Read(target.Executable.Start, stackalloc byte[8]);
+        _ = none.Write(target.Executable.Start, []);
+        _ = none.HasRunSince(0) | none.TrySeal() | none.IsSealed;
         none.RestartInterruptedCall(0);
         _ = none.TryRunOut(0, [new AddressRange(0, ulong.MaxValue)]);
         _ = Ptrace.Continue(noThread, 0);

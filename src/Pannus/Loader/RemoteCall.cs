@@ -37,6 +37,7 @@ internal sealed class RemoteCall
     private readonly byte[] _results;
     private readonly ulong _caveAt;
     private TracerPriority _priority;
+    private bool _hasStub, _isLent;
 
     private RemoteCall(TargetProcess target, RemoteProgram program)
     {
@@ -81,8 +82,22 @@ internal sealed class RemoteCall
     private RemoteResult FindThreadAndRun(TimeSpan timeout, CancellationToken cancellation)
     {
         long options = SeccompOption();
-        if (_target.Memory.Read(_caveAt, _cave) != _cave.Length)
+        ProcessMemory memory = _target.WritableMemory;
+        if (memory.Read(_caveAt, _cave) != _cave.Length)
             throw new PatchException(PatchErrorId.MemoryInaccessible, $"The code of {_target.DisplayName} cannot be read.");
+        try
+        {
+            return TryThreads(memory, options, timeout, cancellation);
+        }
+        finally
+        {
+            // The stub may go only when no thread is in it.
+            if (_hasStub && (!_isLent || !_target.IsAlive)) _ = memory.Write(_caveAt, _cave);
+        }
+    }
+
+    private RemoteResult TryThreads(ProcessMemory memory, long options, TimeSpan timeout, CancellationToken cancellation)
+    {
         long start = Stopwatch.GetTimestamp();
         do
         {
@@ -97,7 +112,7 @@ internal sealed class RemoteCall
                 try
                 {
                     if (!_thread.TryTake(_target, tid, options, s_stopTimeout, placement)) continue;
-                    if (TryRun(_target.WritableMemory)) return new RemoteResult(_thread.Release(), ParseResults());
+                    if (TryRun(memory)) return new RemoteResult(_thread.Release(), ParseResults());
                 }
                 finally
                 {
@@ -129,6 +144,7 @@ internal sealed class RemoteCall
         if (!_program.Abi.CanRun(r)) return false;
         _stack.Place(_thread);
         if (!IsOwnStack(r, _stack.Lowest)) return false;
+        _hasStub = true;
         if (memory.Write(_stack.ListAt, _stack.Bytes) != _stack.Bytes.Length || memory.Write(_caveAt, _program.Abi.Stub) != _cave.Length)
         {
             throw new PatchException(PatchErrorId.MemoryInaccessible,
@@ -136,31 +152,27 @@ internal sealed class RemoteCall
                 + "(proc_mem.force_override).");
         }
 
+        _isLent = true;
         _thread.Start(_program.Abi.StubRegisters(r, _caveAt, _stack.ListAt, _stack.FrameAt));
         WaitForLastStep(memory, s_runTimeout);
-        _ = memory.Read(_stack.ListAt, _results);
-        bool isBack = _thread.TakeBack(_caveAt, CaveEnd, s_runTimeout);
-        // The stub may go only when the thread is known to be out of it.
-        if (isBack || !_target.IsAlive) _ = memory.Write(_caveAt, _cave);
-        return isBack ? true : throw new PatchException(PatchErrorId.StopTimeout,
+        _isLent = !_thread.TakeBack(_caveAt, CaveEnd, s_runTimeout);
+        return !_isLent ? true : throw new PatchException(PatchErrorId.StopTimeout,
             $"Thread {_thread.Id} of {_target.DisplayName} did not finish mapping within {s_runTimeout.TotalSeconds:0} s. It was let go "
             + "and returns to its work by itself.");
     }
 
-    // The thread is in the last step when the step before it has a result.
+    // Reads the results: the thread is in the last step when the step before it has one.
     private void WaitForLastStep(ProcessMemory memory, TimeSpan timeout)
     {
         long start = Stopwatch.GetTimestamp();
         RemoteAbi abi = _program.Abi;
-        Span<byte> word = stackalloc byte[abi.Word.Size];
         for (int round = 0; ; round++)
         {
             TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
             // It sleeps in its last step. Later it may have gone home, and work there.
             if (!_thread.IsBusy() || elapsed > s_usualRun)
             {
-                if (memory.Read(_stack.CaughtAt - (ulong)abi.RecordSize, word) != word.Length) return;
-                if (abi.Word.Read(word) != abi.NotYetRun) return;
+                if (memory.Read(_stack.ListAt, _results) != _results.Length || Result(_program.Steps.Count - 1) != abi.NotYetRun) return;
             }
             if (elapsed > timeout) return;
             _thread.KeepRunning(round);
@@ -172,10 +184,11 @@ internal sealed class RemoteCall
     private long[]? ParseResults()
     {
         RemoteAbi abi = _program.Abi;
-        ulong Result(int i) => abi.Word.Read(_results.AsSpan(i * abi.RecordSize + abi.ResultOffset));
         int count = _program.Steps.Count;
         return Result(count) == abi.NotYetRun ? [.. Enumerable.Range(0, count).Select(i => abi.ToResult(Result(i)))] : null;
     }
+
+    private ulong Result(int step) => _program.Abi.Word.Read(_results.AsSpan(step * _program.Abi.RecordSize + _program.Abi.ResultOffset));
 
     // Bytes under the stack pointer are free only on a stack that nobody else keeps data on: the main thread's, or one
     // that ends in the thread's own control block (pthreads). A coroutine's stack may be a few bytes in somebody's heap.

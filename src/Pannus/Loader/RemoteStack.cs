@@ -24,9 +24,6 @@ internal sealed class RemoteStack(RemoteProgram program)
     /// <summary>Lowest address that the call may use, room for a called function included.</summary>
     public ulong Lowest => ListAt - CallStack;
 
-    /// <summary>Address of the result of the last step, in which the thread waits to be caught, and of the one before.</summary>
-    public ulong CaughtAt => ListAt + (ulong)(program.Steps.Count * program.Abi.RecordSize + program.Abi.ResultOffset);
-
     /// <summary>The bytes to write at <see cref="ListAt"/>.</summary>
     public ReadOnlySpan<byte> Bytes => _buffer.AsSpan(0, _length);
 

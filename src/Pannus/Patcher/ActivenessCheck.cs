@@ -36,6 +36,10 @@ internal sealed class ActivenessCheck : IDisposable
             PrepareStacks();
             if (scanMemory) _memory = new MemorySearch(_map, ranges, _unwinder!.Machine);
         }
+        var nobody = new Rehearsal(target, threads: 1);
+        LookEarly(nobody);
+        _ = IsActive(nobody, mayRun: true);
+        (_thread, _result) = (default, SearchResult.Clear);
     }
 
     /// <summary>One line about what was found, without names.</summary>
@@ -72,7 +76,7 @@ internal sealed class ActivenessCheck : IDisposable
     /// Looks at threads that sleep while others still run: what was seen of them holds for the stop that follows, unless they
     /// have run since, and the threads that run are held for so much less.
     /// </summary>
-    public void LookEarly(IHeldProcess held)
+    public void LookEarly(HeldProcess held)
     {
         Begin();
         _unclear.Clear();
@@ -88,7 +92,7 @@ internal sealed class ActivenessCheck : IDisposable
     /// Whether a thread is inside. One that runs inside, and has no frame further up there, is first let run on, all others
     /// held, when <paramref name="mayRun"/> says so.
     /// </summary>
-    public bool IsActive(IHeldProcess held, bool mayRun)
+    public bool IsActive(HeldProcess held, bool mayRun)
     {
         Begin();
         int first = _seen;
@@ -103,14 +107,14 @@ internal sealed class ActivenessCheck : IDisposable
         for (int i = first; i < held.ThreadCount && !isActive; i++)
             isActive = !held.HasRunSince(i) && IsThreadActive(held, i, mayRun);
         if (isActive) return true;
-        if (_memory is null || !_memory.IsFound(held)) return false;
+        if (_memory is null || !_memory.IsFound(_target.Memory)) return false;
         _thread = default;
         _result = SearchResult.Scanned;
         return true;
     }
 
     /// <summary>The ids of all threads that are inside, in a list that has room for them.</summary>
-    public void FindActive(IHeldProcess held, List<int> ids)
+    public void FindActive(HeldProcess held, List<int> ids)
     {
         _map.Begin();
         _unwinder?.Begin();
@@ -156,7 +160,7 @@ internal sealed class ActivenessCheck : IDisposable
         _unwinder?.Begin();
     }
 
-    private bool IsThreadActive(IHeldProcess held, int index, bool mayRun)
+    private bool IsThreadActive(HeldProcess held, int index, bool mayRun)
     {
         bool isOut = !IsInside(held.GetThread(index)) || (mayRun && held.TryRunOut(index, _ranges.All));
         _thread = held.GetThread(index);
@@ -168,11 +172,11 @@ internal sealed class ActivenessCheck : IDisposable
     private bool IsInside(in HeldThread thread) =>
         _ranges.Contains(thread.ProgramCounter) || _ranges.Contains(thread.OtherProgramCounter);
 
-    private SearchResult LookAtStack(IHeldProcess held, int index)
+    private SearchResult LookAtStack(HeldProcess held, int index)
     {
         if (_stacks is null) return SearchResult.Clear;
         held.GetRegisters(index, out FrameRegisters registers);
-        return _isThorough ? _stacks.RunThoroughly(held, registers) : _stacks.Run(held, registers);
+        return _isThorough ? _stacks.RunThoroughly(registers) : _stacks.Run(registers);
     }
 
     private void PrepareStacks()
@@ -194,9 +198,9 @@ internal sealed class ActivenessCheck : IDisposable
             if (!ulong.TryParse(stack.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong pointer)
                 || !ulong.TryParse(code.AsSpan(2).TrimEnd('\n'), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong counter)) continue;
             FrameRegisters registers = FrameRegisters.From(counter, pointer, _unwinder.Machine);
-            _ = _stacks!.Run(_target.Memory, registers);
+            _ = _stacks!.Run(registers);
             // From nowhere: the scan.
-            _ = _stacks.Run(_target.Memory, FrameRegisters.From(0, pointer, _unwinder.Machine));
+            _ = _stacks.Run(FrameRegisters.From(0, pointer, _unwinder.Machine));
         }
     }
 }

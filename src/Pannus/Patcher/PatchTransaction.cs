@@ -58,11 +58,10 @@ public static class PatchTransaction
 
         using ActivenessCheck check = ActivenessCheck.Prepare(target, set.Functions(options.SafetyCheck).Concat(leaving ?? []), set.Guarded,
             options.SafetyCheck, options.ScanMemory);
-        set.Rehearse(target.Memory);
 
         Outcome outcome = Outcome.NotStopped;
         PlannedWrite? failed = null;
-        Action<IHeldProcess> body = held =>
+        Action<HeldProcess> body = held =>
         {
             if (check.IsActive(held, mayRun: true))
             {
@@ -81,6 +80,8 @@ public static class PatchTransaction
             outcome = Outcome.TakenBack;
         };
 
+        body(new Rehearsal(target, threads: 0));
+        (outcome, failed) = (Outcome.NotStopped, null);
         long start = Stopwatch.GetTimestamp();
         bool isExposed = false, isVague = false;
         var retry = new RetryPause(options.RetryInterval);

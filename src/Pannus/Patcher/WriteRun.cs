@@ -1,4 +1,4 @@
-using Pannus.Interop;
+using Pannus.Controller;
 using Pannus.Target;
 
 namespace Pannus.Patcher;
@@ -59,7 +59,7 @@ internal sealed class WriteRun
         && (region.Access & (MemoryAccess.Execute | MemoryAccess.Write)) == MemoryAccess.Execute && write.Range.End <= region.End;
 
     /// <summary>Reads what is there; false when that is not what was planned over.</summary>
-    public bool TryRead(IMemory held) => held.Read(Address, _bytes) == _bytes.Length && FindChanged() is null;
+    public bool TryRead(HeldProcess held) => held.Read(Address, _bytes) == _bytes.Length && FindChanged() is null;
 
     /// <summary>The write whose old bytes were not there when <see cref="TryRead"/> read them.</summary>
     public PlannedWrite? FindChanged()
@@ -70,7 +70,7 @@ internal sealed class WriteRun
     }
 
     /// <summary>Writes the new bytes and reads them back.</summary>
-    public bool TryWrite(IMemory held, byte[] scratch)
+    public bool TryWrite(HeldProcess held, byte[] scratch)
     {
         // Read again: islands, and jumps between two islands, may lie between these and have been written since.
         if (held.Read(Address, _bytes) != _bytes.Length) return false;
@@ -80,7 +80,7 @@ internal sealed class WriteRun
     }
 
     /// <summary>Writes the old bytes again.</summary>
-    public void TakeBack(IMemory held)
+    public void TakeBack(HeldProcess held)
     {
         if (held.Read(Address, _bytes) != _bytes.Length) return;
         foreach (PlannedWrite write in _writes) write.Old.CopyTo(Bytes(write));

@@ -1,4 +1,4 @@
-using Pannus.Interop;
+using Pannus.Controller;
 using Pannus.Target;
 
 namespace Pannus.Patcher;
@@ -36,7 +36,7 @@ internal sealed class WriteSet
     /// Writes and reads back. Returns null when all is written; else the write that failed, after all before it were
     /// taken back.
     /// </summary>
-    public PlannedWrite? Write(IMemory held)
+    public PlannedWrite? Write(HeldProcess held)
     {
         // What was planned over must still be there: somebody else may have written meanwhile.
         foreach (WriteRun run in _runs)
@@ -51,15 +51,9 @@ internal sealed class WriteSet
     }
 
     /// <summary>Puts back what <see cref="Write"/> has written.</summary>
-    public void TakeBack(IMemory held) => TakeBack(held, _runs.Length - 1);
+    public void TakeBack(HeldProcess held) => TakeBack(held, _runs.Length - 1);
 
-    /// <summary>
-    /// Goes all the ways of <see cref="Write"/> with memory that can be read only, so that none is gone first while the target
-    /// is held, and its pages and ours are there by then.
-    /// </summary>
-    public void Rehearse(IMemoryReader memory) => _ = Write(new Unwritable(memory));
-
-    private void TakeBack(IMemory held, int last)
+    private void TakeBack(HeldProcess held, int last)
     {
         for (int i = last; i >= 0; i--) _runs[i].TakeBack(held);
     }
@@ -82,11 +76,4 @@ internal sealed class WriteSet
     /// <summary>How a message names a write.</summary>
     public static string Describe(PlannedWrite write) =>
         write.Symbol.Length > 0 ? $"{write.Kind} {write.Symbol}" : $"{write.Kind} at 0x{write.Address:x}";
-
-    private sealed class Unwritable(IMemoryReader memory) : IMemory
-    {
-        public int Read(ulong address, Span<byte> buffer) => memory.Read(address, buffer);
-
-        public int Write(ulong address, ReadOnlySpan<byte> data) => data.Length;
-    }
 }

@@ -49,9 +49,8 @@ internal sealed class StackSearch(TargetUnwinder unwinder, LiveMap map, CodeRang
     public int Inside { get; private set; }
 
     /// <summary>Looks at the stack of a thread with these registers.</summary>
-    public SearchResult Run(IMemoryReader reader, in FrameRegisters registers)
+    public SearchResult Run(in FrameRegisters registers)
     {
-        _window.Memory = reader;
         _window.Reset();
         (FrameCount, Inside, _contextCount, _contextsUsed) = (0, -1, 0, 0);
         if (registers.WordSize != _machine.WordSize || !registers.Has(_machine.ProgramCounter) || !registers.Has(_machine.StackPointer))
@@ -66,9 +65,9 @@ internal sealed class StackSearch(TargetUnwinder unwinder, LiveMap map, CodeRang
     /// As <see cref="Run"/>, and more: no register and no word of the stack may hold an address inside. It is what unmapping
     /// code asks for.
     /// </summary>
-    public SearchResult RunThoroughly(IMemoryReader reader, in FrameRegisters registers)
+    public SearchResult RunThoroughly(in FrameRegisters registers)
     {
-        SearchResult result = Run(reader, registers);
+        SearchResult result = Run(registers);
         if (result != SearchResult.Clear) return result;
         for (int i = 0; i < _machine.Registers; i++)
         {

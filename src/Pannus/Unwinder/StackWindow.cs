@@ -15,7 +15,7 @@ internal sealed class StackWindow(IMemoryReader memory, UnwindMachine machine)
     private int _length, _next = FirstRead;
 
     /// <summary>Where it reads from.</summary>
-    public IMemoryReader Memory { get; set; } = memory;
+    public IMemoryReader Memory => memory;
 
     /// <summary>Forgets what was read.</summary>
     public void Reset() => (_length, _next) = (0, FirstRead);

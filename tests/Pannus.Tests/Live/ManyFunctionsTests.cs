@@ -1,9 +1,11 @@
+using Pannus.Controller;
 using Pannus.Interop;
 using Pannus.Journal;
 using Pannus.Patcher;
 using Pannus.Resolver;
 using Pannus.Target;
 using Pannus.Tests.Support;
+using Pannus.Unwinder;
 
 namespace Pannus.Tests.Live;
 
@@ -55,15 +57,17 @@ public sealed class ManyFunctionsTests
         PlannedWrite first = writes[1] with { Kind = PlannedWriteKind.Island }, second = writes[3] with { Kind = PlannedWriteKind.Island };
         // The last two are written together, and the two islands and the jump between them before.
         var set = new WriteSet(target, [first, writes[2], second, writes[0], writes[4]]);
-        set.Rehearse(target.Memory);
-        Assert.Null(set.Write(target.WritableMemory));
+        Assert.NotNull(set.Write(new Rehearsal(target, threads: 0)));
+        Assert.Equal(fresh, program.SettledFingerprint());
+        var memory = new Fence(target.WritableMemory);
+        Assert.Null(set.Write(memory));
         byte[] found = new byte[JumpLength];
         foreach (PlannedWrite write in writes)
         {
             Assert.Equal(JumpLength, target.Memory.Read(write.Address, found));
             Assert.Equal(write.New, found);
         }
-        set.TakeBack(target.WritableMemory);
+        set.TakeBack(memory);
         Assert.Equal(fresh, program.SettledFingerprint());
     }
 
@@ -117,20 +121,34 @@ public sealed class ManyFunctionsTests
         return jump[0] == 0xe9 && destination - patch < 1 << 20;
     }
 
-    /// <summary>A target's memory that takes no writes from an address on.</summary>
-    private sealed class Fence(ProcessMemory memory) : IMemory
+    /// <summary>A target of no threads whose memory takes no writes from an address on.</summary>
+    private sealed class Fence(ProcessMemory memory) : HeldProcess
     {
         public ulong Limit { get; set; } = ulong.MaxValue;
 
         public int Written { get; private set; }
 
-        public int Read(ulong address, Span<byte> buffer) => memory.Read(address, buffer);
+        public override int Read(ulong address, Span<byte> buffer) => memory.Read(address, buffer);
 
-        public int Write(ulong address, ReadOnlySpan<byte> data)
+        public override int Write(ulong address, ReadOnlySpan<byte> data)
         {
             if (address >= Limit) return 0;
             Written++;
             return memory.Write(address, data);
         }
+
+        public override int ThreadCount => 0;
+
+        public override bool IsSealed => true;
+
+        public override bool TrySeal() => true;
+
+        public override bool HasRunSince(int index) => false;
+
+        public override HeldThread GetThread(int index) => throw new InvalidOperationException();
+
+        public override void GetRegisters(int index, out FrameRegisters registers) => throw new InvalidOperationException();
+
+        public override bool TryRunOut(int index, ReadOnlySpan<AddressRange> ranges) => throw new InvalidOperationException();
     }
 }

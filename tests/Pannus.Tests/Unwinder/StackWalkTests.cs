@@ -133,7 +133,7 @@ public sealed class StackWalkTests
             for (int i = 0; i < held.ThreadCount; i++)
             {
                 held.GetRegisters(i, out FrameRegisters registers);
-                Assert.Equal(SearchResult.Clear, search.Run(held, registers));
+                Assert.Equal(SearchResult.Clear, search.Run(registers));
                 // A call that is executed again begins at its instruction; gdb shows the one behind it.
                 ulong[] addresses = [.. search.Frames.ToArray().Select(f => f.Address)];
                 if (held.GetThread(i).InSyscall && addresses[0] != Raw(held, i)) addresses[0] = Raw(held, i);
@@ -144,7 +144,7 @@ public sealed class StackWalkTests
     }
 
     // Behind the syscall instruction (two bytes on both machines) when that is what the program counter shows.
-    private static ulong Raw(IHeldProcess held, int index)
+    private static ulong Raw(HeldProcess held, int index)
     {
         ulong at = held.GetThread(index).ProgramCounter;
         Span<byte> code = stackalloc byte[2];
