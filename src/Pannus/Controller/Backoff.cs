@@ -8,7 +8,7 @@ namespace Pannus.Controller;
 /// </summary>
 internal static unsafe class Backoff
 {
-    private const int Polls = 64, PollsApart = 256, Yields = 512;
+    private const int Polls = 256, Yields = 512;
     private const long SleepNanoseconds = 20_000;
 
     /// <summary>
@@ -18,7 +18,7 @@ internal static unsafe class Backoff
     /// </summary>
     public static void Spin(int round, bool isApart)
     {
-        if (round < (isApart ? PollsApart : Polls) && (isApart || (round & 7) != 7)) return;
+        if (isApart && round < Polls) return;
         if (round < Yields)
         {
             _ = Syscall.Call(Syscall.SchedYield);

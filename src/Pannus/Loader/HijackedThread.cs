@@ -44,9 +44,6 @@ internal sealed class HijackedThread : IDisposable
 
     private X64Registers Mended => SyscallRestart.Rewind(Id, _stop, _registers) ?? _registers;
 
-    /// <summary>Whether the tracer thread is off the processor of this thread.</summary>
-    public bool IsApart { get; private set; }
-
     /// <summary>Seizes and stops a thread; false when it is gone or can't be stopped in <paramref name="timeout"/>.</summary>
     public bool TryTake(TargetProcess target, int tid, long options, TimeSpan timeout, TracerPlacement placement)
     {
@@ -54,7 +51,6 @@ internal sealed class HijackedThread : IDisposable
         _stat.Dispose();
         _stat = ThreadStat.Open(target.Id, tid);
         placement.Avoid(_stat.Processor);
-        IsApart = placement.IsApart;
         long result = _seized.Contains(tid) ? 0 : Ptrace.Seize(tid, options);
         if (result == -Errno.ESRCH) return false;
         if (result != 0)
@@ -124,6 +120,13 @@ internal sealed class HijackedThread : IDisposable
         return _stat.IsBusy;
     }
 
+    /// <summary>Waits a little for what the thread does, where it is: the kernel may wake it on this very processor.</summary>
+    public void Wait(int round)
+    {
+        if (round % 4 == 3) _stat.Read();
+        Backoff.Spin(round, isApart: !_stat.IsHere);
+    }
+
     /// <summary>
     /// Lets the thread go on when it has stopped by the way: for a stop that was asked for twice, or one of its whole process
     /// (SIGSTOP), which takes effect again when the thread is let go.
@@ -177,6 +180,7 @@ internal sealed class HijackedThread : IDisposable
         _ = WaitForEventStop(TimeSpan.Zero);
         KeepRunning(0);
         _ = IsBusy();
+        Wait(0);
         _ = ReadState();
         Start(registers);
         _ = TakeBack(0, 0, TimeSpan.Zero);
@@ -222,7 +226,7 @@ internal sealed class HijackedThread : IDisposable
                 continue;
             }
             if (result < 0 || Stopwatch.GetElapsedTime(start) > timeout) return false;
-            Backoff.Spin(round, IsApart);
+            Wait(round);
         }
     }
 }

@@ -176,7 +176,7 @@ internal sealed class RemoteCall
             }
             if (elapsed > timeout) return;
             _thread.KeepRunning(round);
-            Backoff.Spin(round, _thread.IsApart);
+            _thread.Wait(round);
         }
     }
 

@@ -24,6 +24,16 @@ internal struct ThreadStat : IDisposable
     /// <summary>Whether the thread has a processor, waits for one, or for memory or a disk.</summary>
     public readonly bool IsBusy => State is 'R' or 'D';
 
+    /// <summary>Whether that is the processor that the calling thread runs on.</summary>
+    public readonly unsafe bool IsHere
+    {
+        get
+        {
+            uint processor = 0;
+            return Syscall.Call(Syscall.Getcpu, (long)&processor) == 0 && processor == Processor;
+        }
+    }
+
     /// <summary>Opens the file and reads it a first time.</summary>
     public static ThreadStat Open(int pid, int tid)
     {
