@@ -15,8 +15,12 @@ foreach ($threads in 0, 16, 128, 1024) {
     $ours, $theirs, $gdb, $pause, $stop = 1..5 | ForEach-Object { , [Collections.Generic.List[double]]::new() }
     $hiccup = Start-Hiccup $threads
     $null = Invoke-LivePatch $hiccup.Id "$bin/plug.so"
-    foreach ($round in 1..$rounds) {
+    foreach ($round in -9..$rounds) {
         Undo-Plug $hiccup
+        if ($round -le 0) { # the first few warm the session up: what .NET compiles again then takes the runner's processor
+            $null = Invoke-LivePatch $hiccup.Id "$bin/plug.so"
+            continue
+        }
         Invoke-ByTurns $round {
             $felt = Measure-Felt $hiccup { Invoke-LivePatch $hiccup.Id "$bin/plug.so" }
             if (-not $felt.Changed) { throw 'The patch changed nothing.' }
