@@ -6,12 +6,12 @@
     pause.svg to bin/bench. Figures are medians over rounds in which ours and the reference take turns; a figure alone
     means nothing on another machine, the ratio does.
 .PARAMETER Part
-    What to measure, by commas: one-thread, ia32, threads, functions, resolver, wall, calls.
+    What to measure, by commas: one-thread, ia32, threads, functions, resolver, in-process, wall, calls.
 .PARAMETER Rounds
     Rounds of each figure.
 #>
 param(
-    [string] $Part = 'one-thread,ia32,threads,functions,resolver,wall,calls',
+    [string] $Part = 'one-thread,ia32,threads,functions,resolver,in-process,wall,calls',
     [int] $Rounds = 15
 )
 Set-StrictMode -Version 3
