@@ -141,7 +141,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
         // Where a running thread may be on this very processor, what is done to the sleepers must not keep it from that.
         if (!hasRunning || _placement.IsApart) _priority.Raise();
         for (int first = 0; first < _count; first += Batch)
-            if (!Stop(asleep: true, first, Batch, deadline)) return false;
+            if (!Stop(asleep: true, first, first + Batch, deadline)) return false;
         _stopped = 0;
         AddStopped(asleep: true);
         if (early is not null)
@@ -306,17 +306,16 @@ internal sealed class Tracees : HeldProcess, IDisposable
             if (_states[i] == State.Stopped && _isAsleep[i] == asleep) _held[_stopped++] = i;
     }
 
-    private bool Stop(bool asleep, int first, int count, long deadline)
+    private bool Stop(bool asleep, int first, int end, long deadline)
     {
-        int end = (int)Math.Min((long)first + count, _count);
-        for (int i = first; i < end; i++)
+        for (int i = first; i < end && i < _count; i++)
         {
             if (_states[i] != State.Running || _isAsleep[i] != asleep) continue;
             _isAsked[i] = true;
             if (Ptrace.Interrupt(_ids[i]) == -Errno.ESRCH) _states[i] = State.Gone;
         }
         // The list grows while we go through it when a thread turns out to have made another.
-        for (int i = first; i < (count == int.MaxValue ? _count : end); i++)
+        for (int i = first; i < end && i < _count; i++)
             if (_states[i] == State.Running && _isAsleep[i] == asleep && !WaitForStop(i, deadline)) return false;
         return true;
     }
