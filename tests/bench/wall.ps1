@@ -40,16 +40,17 @@ Add-Figure 'Invoke-LivePatch, warm session' ms $patch 'restart of the sample' $r
 Add-Figure 'pannus -Command 1' ms $start 'dotnet --version' $dotnet
 Add-Figure 'pannus -Command Invoke-LivePatch' ms $once 'pannus -Command 1' $start
 
-foreach ($index in 1..300) { $null = Start-Program sleep 600 }
+$sleepers = 1000
+foreach ($index in 1..$sleepers) { $null = Start-Program sleep 600 }
 $list, $maps = 1..2 | ForEach-Object { , [Collections.Generic.List[double]]::new() }
 foreach ($round in 1..$rounds) {
     Invoke-ByTurns $round {
         $found = @(Get-PatchTarget).Count # unmeasured, lest the first be charged with what it compiles
-        if ($found -lt 300) { throw "Get-PatchTarget found only $found processes." }
+        if ($found -lt $sleepers) { throw "Get-PatchTarget found only $found processes." }
         $list.Add((Measure-Wall { Get-PatchTarget }))
     } { $maps.Add((Measure-Wall { sh -c 'cat /proc/[0-9]*/maps 2> /dev/null' })) }
 }
 foreach ($process in $started.ToArray()) {
     if ($process.StartInfo.FileName -eq 'sleep') { Stop-Program $process }
 }
-Add-Figure 'Get-PatchTarget, 300 sleepers' ms $list 'cat /proc/*/maps' $maps
+Add-Figure "Get-PatchTarget, $sleepers sleepers" ms $list 'cat /proc/*/maps' $maps
