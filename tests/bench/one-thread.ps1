@@ -41,19 +41,38 @@ function Write-Sample([string] $Title, $Sample, [string] $Quiet) {
     Add-Figure "$Title, Pause" us $Sample.Pause 'floor, shortest stop' $Sample.Min
 }
 
+# A process of ours that is given its commands line by line.
+function Start-Session {
+    $session = Start-Program $pannus '-Command', '-'
+    $null = Invoke-Session $session '1'
+    $session
+}
+
+function Invoke-Session($Session, [string] $Text) {
+    $Session.StandardInput.WriteLine("$Text; 'end of output'")
+    $Session.StandardInput.Flush()
+    while (($line = $Session.StandardOutput.ReadLine()) -ne 'end of output') {
+        if ($null -eq $line) { throw "pannus has ended at $Text" }
+        $line
+    }
+}
+
 Write-Heading 'One thread'
-# The start of a process keeps every processor busy that it can get: the target has one to itself, so that it feels the
-# patch alone.
+# The first patch of a process, which has started and has done nothing yet. Its start, and what it finds and compiles before it
+# stops anything, keep every processor busy that they can get: the target has one to itself, and feels the patch alone.
 $sample = New-Sample
 foreach ($round in 1..$rounds) {
     $hiccup = Start-Hiccup 0
     Set-Apart $hiccup
+    $patching = Start-Session
+    $planning = Start-Session
+    [Threading.Thread]::Sleep(300)
     $arguments = "$($hiccup.Id) '$bin/plug.so' -ErrorAction Stop"
     Add-Round $sample $hiccup $round {
         $text = "Invoke-LivePatch $arguments | % { `$_.LoadPause.TotalMicroseconds; `$_.Pause.TotalMicroseconds }"
-        Invoke-Native $pannus '-Command', $text | ForEach-Object { [double] $_ }
-    } { Invoke-Native $pannus '-Command', "Test-LivePatch $arguments" }
-    Stop-Program $hiccup.Process
+        Invoke-Session $patching $text | ForEach-Object { [double] $_ }
+    } { Invoke-Session $planning "Test-LivePatch $arguments" }
+    foreach ($process in $patching, $planning, $hiccup.Process) { Stop-Program $process }
 }
 Set-Processors $processors
 Write-Sample 'fresh process' $sample 'patch only planned'
