@@ -22,7 +22,7 @@ internal sealed class PtraceBackend : ITargetBackend
         for (int attempt = 0; ; attempt++)
         {
             TimeSpan left = stopTimeout - Stopwatch.GetElapsedTime(start), stop = s_firstStop * (1 << Math.Min(attempt, 10));
-            string obstacle = TryHold(target, left < stop ? left : stop, leaveSleepers, body, early, out TimeSpan pause);
+            string obstacle = TryHold(target, stop, left, leaveSleepers, body, early, out TimeSpan pause);
             if (obstacle.Length == 0) return pause;
             if (Stopwatch.GetElapsedTime(start) >= stopTimeout)
             {
@@ -36,7 +36,7 @@ internal sealed class PtraceBackend : ITargetBackend
 
     // Says what kept the target from being stopped; nothing when body has run.
     private static string TryHold(
-        TargetProcess target, TimeSpan timeout, bool leaveSleepers, Action<HeldProcess> body, Action<HeldProcess>? early,
+        TargetProcess target, TimeSpan stop, TimeSpan left, bool leaveSleepers, Action<HeldProcess> body, Action<HeldProcess>? early,
         out TimeSpan pause)
     {
         string obstacle = "";
@@ -51,10 +51,10 @@ internal sealed class PtraceBackend : ITargetBackend
             }
             using var tracees = new Tracees(target);
             tracees.SeizeAll(leaveSleepers);
-            long deadline = Stopwatch.GetTimestamp() + (long)(timeout.TotalSeconds * Stopwatch.Frequency);
+            long latest = Stopwatch.GetTimestamp() + (long)(left.TotalSeconds * Stopwatch.Frequency);
             try
             {
-                if (tracees.StopAll(deadline, early))
+                if (tracees.StopAll(stop, latest, early))
                 {
                     if (tracees.ThreadCount == 0)
                         throw new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");

@@ -130,18 +130,20 @@ internal sealed class Tracees : HeldProcess, IDisposable
     }
 
     /// <summary>
-    /// Stops every thread; false when time ran out first. <paramref name="early"/> is called between the threads that sleep
-    /// and those that run.
+    /// Stops every thread; false when time ran out first: <paramref name="each"/> for the few that are stopped at a time, however
+    /// many there are, and all of it at the timestamp <paramref name="latest"/>. <paramref name="early"/> is called between the
+    /// threads that sleep and those that run.
     /// </summary>
-    public bool StopAll(long deadline, Action<HeldProcess>? early)
+    public bool StopAll(TimeSpan each, long latest, Action<HeldProcess>? early)
     {
+        long ticks = (long)(each.TotalSeconds * Stopwatch.Frequency);
         _heldSince = Stopwatch.GetTimestamp();
         bool hasRunning = false;
         for (int i = 0; i < _count; i++) hasRunning |= !_isAsleep[i];
         // Where a running thread may be on this very processor, what is done to the sleepers must not keep it from that.
         if (!hasRunning || _placement.IsApart) _priority.Raise();
         for (int first = 0; first < _count; first += Batch)
-            if (!Stop(asleep: true, first, first + Batch, deadline)) return false;
+            if (!Stop(asleep: true, first, first + Batch, ticks, latest)) return false;
         _stopped = 0;
         AddStopped(asleep: true);
         if (early is not null)
@@ -152,7 +154,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
         }
         _priority.Raise();
         if (hasRunning) _heldSince = Stopwatch.GetTimestamp();
-        if (!Stop(asleep: false, 0, int.MaxValue, deadline)) return false;
+        if (!Stop(asleep: false, 0, int.MaxValue, ticks, latest)) return false;
         AddStopped(asleep: false);
         return true;
     }
@@ -223,7 +225,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
         none.Grow(8);
         const int noThread = int.MaxValue;
         none.Add(noThread);
-        none.StopAll(0, null);
+        none.StopAll(TimeSpan.Zero, 0, null);
         none._states[0] = State.Running;
         none.WaitForStop(0, 0);
         _ = Ptrace.TryGetStop(noThread, out _);
@@ -306,8 +308,9 @@ internal sealed class Tracees : HeldProcess, IDisposable
             if (_states[i] == State.Stopped && _isAsleep[i] == asleep) _held[_stopped++] = i;
     }
 
-    private bool Stop(bool asleep, int first, int end, long deadline)
+    private bool Stop(bool asleep, int first, int end, long ticks, long latest)
     {
+        long deadline = Math.Min(Stopwatch.GetTimestamp() + ticks, latest);
         for (int i = first; i < end && i < _count; i++)
         {
             if (_states[i] != State.Running || _isAsleep[i] != asleep) continue;

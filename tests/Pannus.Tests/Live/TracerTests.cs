@@ -112,6 +112,25 @@ public sealed class TracerTests
     }
 
     [Fact]
+    public void However_long_thousands_of_sleepers_take_they_are_stopped_once()
+    {
+        // Each call takes many times as long under strace, so that all of them take longer than one thread may.
+        const int sleepers = 2000, most = sleepers + 20;
+        using TargetProgram program = TargetProgram.Start(Built.Bench("hiccup"), $"{sleepers}", "0");
+        _ = program.WaitFor(l => l.StartsWith("func_J", StringComparison.Ordinal));
+        string log = Path.GetTempFileName();
+        (int code, string output, string problems) = Host.Run("strace", "-f", "-qq", "-o", log, "-e", "trace=ptrace",
+            Path.Combine(Built.Repository, "bin/host/pannus"), "-Command",
+            $"(Invoke-LivePatch {program.Id} '{Built.Bench("plug.so")}' -Timeout 00:00:30 -ErrorAction Stop).Status");
+        string[] calls = File.ReadAllLines(log);
+        File.Delete(log);
+        Assert.True(code == 0, $"{code} {problems}");
+        Assert.Contains("Applied", output);
+        Assert.InRange(calls.Count(c => c.Contains("PTRACE_SEIZE", StringComparison.Ordinal)), sleepers + 1, most);
+        Assert.InRange(calls.Count(c => c.Contains("PTRACE_INTERRUPT", StringComparison.Ordinal)), sleepers + 1, most);
+    }
+
+    [Fact]
     public void A_thread_of_any_name_is_looked_at()
     {
         string directory = Directory.CreateTempSubdirectory("pannus-").FullName, path = Path.Combine(directory, "s) R 7 (x");
