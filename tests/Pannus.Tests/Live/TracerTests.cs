@@ -77,6 +77,7 @@ public sealed class TracerTests
                 Assert.True(placement.IsApart);
                 for (int i = 0; i < ProcessorClaim.MaskSize * 8; i++) placement.Avoid(i);
                 Assert.False(placement.IsApart);
+                Assert.Equal(1, Self("Cpus_allowed:").Split('\t')[1].Where(char.IsAsciiHexDigit).Sum(d => int.PopCount(Convert.ToInt32($"{d}", 16))));
             }
             Assert.Equal(before, Self("Cpus_allowed:"));
         });
