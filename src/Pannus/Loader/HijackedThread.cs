@@ -16,7 +16,7 @@ internal sealed class HijackedThread : IDisposable
     // Seized, and not stopped yet when it was given up: nothing but its next stop, or the end of the tracer thread, lets go of it.
     private readonly HashSet<int> _seized = [];
     private readonly byte[] _vectors = GC.AllocateArray<byte>(LargestVectorState);
-    private ThreadStat _stat;
+    private ThreadStat _stat = ThreadStat.None;
     private int _vectorSize;
     private X64Registers _registers;
     private WaitStatus _stop;

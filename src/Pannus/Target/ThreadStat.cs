@@ -15,6 +15,9 @@ internal struct ThreadStat : IDisposable
 
     private int _descriptor;
 
+    /// <summary>Of no thread.</summary>
+    public static ThreadStat None => new() { _descriptor = -1, State = 'X', Processor = -1 };
+
     /// <summary>State letter: R, S, D, T, t, Z, X. X as well when the thread is gone.</summary>
     public char State { get; private set; }
 
@@ -67,7 +70,7 @@ internal struct ThreadStat : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_descriptor > 0) _ = Syscall.Call(Syscall.Close, _descriptor);
+        if (_descriptor >= 0) _ = Syscall.Call(Syscall.Close, _descriptor);
         _descriptor = -1;
     }
 }
