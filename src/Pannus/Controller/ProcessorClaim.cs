@@ -51,7 +51,8 @@ internal sealed unsafe class ProcessorClaim : IDisposable
 
     /// <summary>
     /// Makes the spinners for the processors of a mask; null when there are too many or this user may not have them
-    /// (CAP_SYS_NICE, cpusets, RLIMIT_RTPRIO). One processor is for the caller's own thread.
+    /// (CAP_SYS_NICE, cpusets, RLIMIT_RTPRIO). One processor is for the caller's own thread. Whether the processors can be had
+    /// in time is another thing, which each <see cref="TryTake"/> says for itself.
     /// </summary>
     public static ProcessorClaim? TryPrepare(ReadOnlySpan<byte> mask)
     {
@@ -61,22 +62,56 @@ internal sealed unsafe class ProcessorClaim : IDisposable
         if (processors.Count is 0 or > MostProcessors) return null;
         var claim = new ProcessorClaim(processors);
         while (Volatile.Read(ref claim._shared->Ready) + Volatile.Read(ref claim._shared->Failed) < claim._spinners.Length) Thread.Sleep(0);
-        // Tried once now, so that nothing of it happens first in earnest.
-        bool works = claim._shared->Failed == 0 && claim.TryTake();
-        claim.Release();
-        if (works) return claim;
+        if (claim._shared->Failed == 0 && claim.TryTakeOwn())
+        {
+            // Tried once now, so that nothing of it happens first in earnest.
+            _ = claim.TryTakeOthers();
+            claim.Release();
+            return claim;
+        }
         claim.Dispose();
         return null;
     }
 
     /// <summary>
-    /// Takes the processors, one of them for the calling thread; false when not all of them could be had in time.
+    /// Takes the processors, one of them for the calling thread; false when not all of them could be had in time, as when
+    /// a host keeps one from us or a thread of more precedence spins there.
     /// </summary>
-    public bool TryTake()
+    public bool TryTake() => TryTakeOwn() && TryTakeOthers();
+
+    /// <summary>Gives the processors back; does nothing when they are not taken.</summary>
+    public void Release()
+    {
+        if ((_shared->Claim & 1) == 0) return;
+        Signal(_shared->Claim + 1);
+        ReleaseOwn();
+    }
+
+    public void Dispose()
+    {
+        Signal(-1);
+        foreach (Thread spinner in _spinners) spinner.Join();
+        NativeMemory.Free(_shared);
+    }
+
+    // First this thread: a spinner on the processor that it runs on would keep it from running.
+    private bool TryTakeOwn()
     {
         fixed (byte* mask = _ownMask) _ = Syscall.Call(Syscall.SchedGetaffinity, 0, MaskSize, (long)mask);
-        // First this thread: a spinner on the processor that it runs on would keep it from running.
-        if (!TakeProcessor(_own)) return false;
+        if (TakeProcessor(_own)) return true;
+        ReleaseOwn();
+        return false;
+    }
+
+    private void ReleaseOwn()
+    {
+        int priority = 0;
+        _ = Syscall.Call(Syscall.SchedSetscheduler, 0, SchedOther, (long)&priority);
+        fixed (byte* mask = _ownMask) _ = Syscall.Call(Syscall.SchedSetaffinity, 0, MaskSize, (long)mask);
+    }
+
+    private bool TryTakeOthers()
+    {
         _shared->Running = 0;
         Signal(_shared->Claim + 1);
         long start = Stopwatch.GetTimestamp();
@@ -87,23 +122,6 @@ internal sealed unsafe class ProcessorClaim : IDisposable
             return false;
         }
         return true;
-    }
-
-    /// <summary>Gives the processors back; does nothing when they are not taken.</summary>
-    public void Release()
-    {
-        if ((_shared->Claim & 1) == 0) return;
-        Signal(_shared->Claim + 1);
-        int priority = 0;
-        _ = Syscall.Call(Syscall.SchedSetscheduler, 0, SchedOther, (long)&priority);
-        fixed (byte* mask = _ownMask) _ = Syscall.Call(Syscall.SchedSetaffinity, 0, MaskSize, (long)mask);
-    }
-
-    public void Dispose()
-    {
-        Signal(-1);
-        foreach (Thread spinner in _spinners) spinner.Join();
-        NativeMemory.Free(_shared);
     }
 
     private void Signal(int claim)

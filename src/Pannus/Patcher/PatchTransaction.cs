@@ -29,13 +29,16 @@ public static class PatchTransaction
 {
     private static readonly TimeSpan s_leastStop = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>How many stops of one try leave sleeping threads alone; when they keep waking, the next one stops them too.</summary>
+    /// <summary>
+    /// How many stops of one try leave sleeping threads alone; when they keep waking, the next one stops them too. Those do not
+    /// count in which a processor could not be had, up to half of the time that there is.
+    /// </summary>
     internal const int StopsThatLeaveSleepers = 5;
 
     // So many busy stops of the kernel's, and ptrace takes over: it can lead a running thread out of a small function.
     private const int StopsWithoutRunningOut = 3;
 
-    private enum Outcome { NotStopped, Busy, Stirred, TakenBack, Failed, Written }
+    private enum Outcome { NotStopped, Busy, Stirred, Unclaimed, TakenBack, Failed, Written }
 
     /// <summary>
     /// Applies planned writes. Errors: <see cref="PatchErrorId.FunctionActive"/>, <see cref="PatchErrorId.StopTimeout"/>,
@@ -70,7 +73,7 @@ public static class PatchTransaction
             }
             if (!held.TrySeal())
             {
-                outcome = Outcome.Stirred;
+                outcome = held.IsSealed ? Outcome.Unclaimed : Outcome.Stirred;
                 return;
             }
             failed = set.Write(held);
@@ -104,9 +107,9 @@ public static class PatchTransaction
                         return new WriteResult(pause, attempt);
                     case Outcome.Failed:
                         throw Failure(target, failed!);
-                    case Outcome.Stirred:
-                        // They may be back asleep by then, and a host that kept a processor from us has given it back.
-                        stirred++;
+                    case Outcome.Stirred or Outcome.Unclaimed:
+                        // They may be back asleep by then, and a host that kept a processor from us may have given it back.
+                        if (outcome == Outcome.Stirred || Stopwatch.GetElapsedTime(start) > options.Timeout / 2) stirred++;
                         cancellation.WaitHandle.WaitOne(retry.Next());
                         break;
                     case Outcome.TakenBack:
