@@ -1,10 +1,12 @@
 # A target of one thread: what it feels of the first patch of a fresh process and of a later one in a warm session,
 # beside one stop by floor.
 
-# Held, longest and quiet are what hiccup felt; the pauses are what Pannus says of itself.
+# Cost, stopped, longest and quiet are what hiccup felt; the pauses are what Pannus says of itself. Cost is all that hiccup was
+# held, less what it was held by a patch that is only planned: with it comes what ticks and the host happen to take meanwhile,
+# which in the first patch of a process is more than the patch. Stopped is the time in which hiccup's thread was stopped.
 function New-Sample {
     $sample = @{}
-    foreach ($name in 'Cost', 'Longest', 'Quiet', 'LoadPause', 'Pause', 'FloorCost', 'FloorLongest', 'Min', 'Median') {
+    foreach ($name in 'Cost', 'Stopped', 'Longest', 'Quiet', 'LoadPause', 'Pause', 'FloorCost', 'FloorStopped', 'FloorLongest', 'Min', 'Median') {
         $sample[$name] = [Collections.Generic.List[double]]::new()
     }
     $sample
@@ -17,6 +19,7 @@ function Add-Round($Sample, $Hiccup, [int] $Round, [scriptblock] $Patch, [script
         $felt = Measure-Felt $Hiccup $Patch
         if (-not $felt.Changed) { throw 'The patch changed nothing.' }
         $Sample.Cost.Add($felt.Held - $still.Held)
+        $Sample.Stopped.Add($felt.Stopped)
         $Sample.Longest.Add($felt.Longest)
         $Sample.Quiet.Add($still.Longest)
         $Sample.LoadPause.Add($felt.Result[0])
@@ -24,6 +27,7 @@ function Add-Round($Sample, $Hiccup, [int] $Round, [scriptblock] $Patch, [script
     } {
         $felt = Measure-Cost $Hiccup { Invoke-Floor $Hiccup 1 }
         $Sample.FloorCost.Add($felt.Cost)
+        $Sample.FloorStopped.Add($felt.Stopped)
         $Sample.FloorLongest.Add($felt.Longest)
         $stops = Invoke-Floor $Hiccup 15
         $Sample.Min.Add($stops.Min)
@@ -32,6 +36,7 @@ function Add-Round($Sample, $Hiccup, [int] $Round, [scriptblock] $Patch, [script
 }
 
 function Write-Sample([string] $Title, $Sample, [string] $Quiet) {
+    Add-Figure "$Title, stopped" us $Sample.Stopped 'floor, stopped' $Sample.FloorStopped
     Add-Figure "$Title, held" us $Sample.Cost 'floor, held' $Sample.FloorCost
     Add-Figure "$Title, longest gap" us $Sample.Longest 'floor, longest gap' $Sample.FloorLongest
     Add-Figure "$Title, longest gap" us $Sample.Longest $Quiet $Sample.Quiet

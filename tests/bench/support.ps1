@@ -57,8 +57,8 @@ function Read-Hiccup($Hiccup) {
     $signaller.StandardInput.Flush()
     $changed = $false
     while ($null -ne ($line = $Hiccup.Process.StandardOutput.ReadLine())) {
-        if ($line -match '^longest_us (\S+) held_us (\S+)') {
-            return @{ Longest = [double] $Matches[1]; Held = [double] $Matches[2]; Changed = $changed }
+        if ($line -match '^longest_us (\S+) held_us (\S+) stopped_us (\S+)') {
+            return @{ Longest = [double] $Matches[1]; Held = [double] $Matches[2]; Stopped = [double] $Matches[3]; Changed = $changed }
         }
         $changed = $true
     }
