@@ -14,9 +14,6 @@ internal abstract class RemoteAbi
     /// <summary>What the list consists of.</summary>
     public abstract MachineWord Word { get; }
 
-    /// <summary>Whether what runs inside a stop has run once before; see <see cref="Loader.RemoteCall"/>.</summary>
-    public bool IsRehearsed { get; set; }
-
     /// <summary>Size of one record of the list in bytes.</summary>
     public int RecordSize => RecordWords * Word.Size;
 

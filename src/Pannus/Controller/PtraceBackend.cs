@@ -7,8 +7,6 @@ namespace Pannus.Controller;
 /// <summary>The backend for stock kernels: ptrace(2) to hold, one remote call to map, /proc/PID/mem to write.</summary>
 internal sealed class PtraceBackend : ITargetBackend
 {
-    private static bool s_rehearsed;
-
     // A thread that can't be stopped now (vfork, disk I/O) keeps all the others waiting. So the first stop gives up soon, and
     // each further one has more time: where hundreds of threads want a processor, the stop itself takes long.
     private static readonly TimeSpan s_firstStop = TimeSpan.FromMilliseconds(25), s_lateStop = TimeSpan.FromSeconds(5);
@@ -43,7 +41,7 @@ internal sealed class PtraceBackend : ITargetBackend
         TimeSpan held = default;
         TracerThread.Run("pannus-tracer", target, () =>
         {
-            Rehearse(target);
+            Tracees.Rehearse(target);
             if (MemorySharers.Find(target) is { } other)
             {
                 obstacle = $"process {other} shares its memory (vfork, or clone with CLONE_VM), and would run on";
@@ -89,12 +87,5 @@ internal sealed class PtraceBackend : ITargetBackend
         return result.Results is { } addresses ? [.. addresses.Select(a => (ulong)a)]
             : throw new PatchException(PatchErrorId.StopTimeout,
                 $"{target.DisplayName} ran on before the result of an IFUNC resolver could be read. Nothing was changed; try again.");
-    }
-
-    private static void Rehearse(TargetProcess target)
-    {
-        if (s_rehearsed) return;
-        Tracees.Rehearse(target);
-        s_rehearsed = true;
     }
 }

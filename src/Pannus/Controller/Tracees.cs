@@ -218,7 +218,10 @@ internal sealed class Tracees : HeldProcess, IDisposable
         return "its threads come and go too fast";
     }
 
-    /// <summary>Runs every path of a stop once on a thread id that can't exist, so that none runs first in earnest.</summary>
+    /// <summary>
+    /// Runs every path of a stop once on a thread id that can't exist, so that none runs first in earnest, and all of it is in
+    /// the processor's caches.
+    /// </summary>
     public static void Rehearse(TargetProcess target)
     {
         var none = new Tracees(target);

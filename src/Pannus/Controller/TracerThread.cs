@@ -19,6 +19,7 @@ internal static class TracerThread
     public static void Run(string name, TargetProcess target, Action work)
     {
         ChildStops.Mute();
+        ResidentCode.Lock();
         ExceptionDispatchInfo? failure = null;
         var thread = new Thread(() =>
         {

@@ -21,7 +21,7 @@ internal sealed class HijackedThread : IDisposable
     private X64Registers _registers;
     private WaitStatus _stop;
     private long _stoppedAt;
-    private bool _isHeld, _isDirty;
+    private bool _isHeld, _isDirty, _areVectorsDirty;
 
     /// <summary>Thread id.</summary>
     public int Id { get; private set; }
@@ -102,9 +102,13 @@ internal sealed class HijackedThread : IDisposable
         }
     }
 
-    /// <summary>Lets the thread run from other registers, with all signals blocked.</summary>
-    public void Start(in X64Registers registers)
+    /// <summary>
+    /// Lets the thread run from other registers, with all signals blocked. <paramref name="keepsVectors"/>: what it runs there
+    /// does not touch the vector registers.
+    /// </summary>
+    public void Start(in X64Registers registers, bool keepsVectors)
     {
+        _areVectorsDirty = !keepsVectors;
         // The order matters: with the registers set, what runs next restores the signal mask, whoever is alive then.
         if (Ptrace.SetRegisters(Id, registers) != 0) return;
         _isDirty = true;
@@ -182,7 +186,7 @@ internal sealed class HijackedThread : IDisposable
         _ = IsBusy();
         Wait(0);
         _ = ReadState();
-        Start(registers);
+        Start(registers, keepsVectors: false);
         _ = TakeBack(0, 0, TimeSpan.Zero);
         _ = Ptrace.SetSignalMask(Id, 0) + Ptrace.Continue(Id, 0);
         Restore();
@@ -195,7 +199,8 @@ internal sealed class HijackedThread : IDisposable
     {
         // The mask first: a thread that has its registers back runs nothing that would restore it.
         _ = Ptrace.SetSignalMask(Id, SignalMask);
-        _ = Ptrace.SetRegisterSet(Id, Ptrace.XStateSet, _vectors.AsSpan(0, _vectorSize));
+        // Not in any case, as it takes as long as all else here.
+        if (_areVectorsDirty) _ = Ptrace.SetRegisterSet(Id, Ptrace.XStateSet, _vectors.AsSpan(0, _vectorSize));
         _ = Ptrace.SetRegisters(Id, Mended);
         _isDirty = false;
     }

@@ -64,8 +64,7 @@ internal sealed class RemoteCall
         using WakefulProcessors awake = WakefulProcessors.Request();
         TracerThread.Run("pannus-loader", target, () =>
         {
-            if (!program.Abi.IsRehearsed) call.Rehearse();
-            program.Abi.IsRehearsed = true;
+            call.Rehearse();
             try
             {
                 result = call.FindThreadAndRun(timeout, cancellation);
@@ -153,7 +152,7 @@ internal sealed class RemoteCall
         }
 
         _isLent = true;
-        _thread.Start(_program.Abi.StubRegisters(r, _caveAt, _stack.ListAt, _stack.FrameAt));
+        _thread.Start(_program.Abi.StubRegisters(r, _caveAt, _stack.ListAt, _stack.FrameAt), _program.KeepsVectors);
         WaitForLastStep(memory, s_runTimeout);
         _isLent = !_thread.TakeBack(_caveAt, CaveEnd, s_runTimeout);
         return !_isLent ? true : throw new PatchException(PatchErrorId.StopTimeout,
@@ -202,6 +201,7 @@ internal sealed class RemoteCall
     }
 
     // Runs every path of the stop once, on memory of our own and a thread that can't exist, so that none runs first in earnest.
+    // Each time: what a processor has not had in its caches lately takes it twice as long.
     private unsafe void Rehearse()
     {
         using ProcessMemory? own = ProcessMemory.Open(Environment.ProcessId, out _);
@@ -217,7 +217,7 @@ internal sealed class RemoteCall
             _stack.Place(_thread);
             _ = own.Write(_stack.ListAt, _stack.Bytes) + own.Read(_stack.ListAt, _results);
             _ = IsOwnStack(registers, _stack.Lowest);
-            _thread.Start(_program.Abi.StubRegisters(registers, _caveAt, _stack.ListAt, _stack.FrameAt));
+            _thread.Start(_program.Abi.StubRegisters(registers, _caveAt, _stack.ListAt, _stack.FrameAt), _program.KeepsVectors);
             WaitForLastStep(own, TimeSpan.Zero);
             _ = _target.IsAlive;
             _ = _target.Memory.Read(_caveAt, _cave);

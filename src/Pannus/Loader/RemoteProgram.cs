@@ -62,6 +62,9 @@ internal sealed record RemoteProgram(RemoteAbi Abi, IReadOnlyList<RemoteStep> St
     public static RemoteProgram Call(RemoteAbi abi, IReadOnlyList<ulong> functions) => new(
         abi, [.. functions.Select(f => new RemoteStep("call", 0, RemoteStepFlags.CallsFunction, f))], "");
 
+    /// <summary>Whether the thread's vector registers stay as they are: neither the stub nor a syscall changes them.</summary>
+    public bool KeepsVectors { get; } = Steps.All(s => !s.Flags.HasFlag(RemoteStepFlags.CallsFunction));
+
     /// <summary>Bytes that <see cref="Encode"/> gives.</summary>
     public int EncodedSize => TextAt + Encoding.UTF8.GetByteCount(Text) + 1;
 

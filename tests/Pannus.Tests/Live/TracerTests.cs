@@ -65,6 +65,19 @@ public sealed class TracerTests
     }
 
     [Fact]
+    public void The_code_that_runs_in_a_stop_is_locked_in_memory()
+    {
+        ResidentCode.Lock();
+        string[] smaps = File.ReadAllLines("/proc/self/smaps");
+        // Of each mapping: "start-end r-xp ... PATH", and some lines below "Locked: n kB" and "VmFlags: ... lo".
+        int code = Array.FindIndex(smaps, l => l.Contains(" r-xp ") && l.EndsWith("/libcoreclr.so", StringComparison.Ordinal));
+        Assert.Contains(" lo", smaps.Skip(code).First(l => l.StartsWith("VmFlags:", StringComparison.Ordinal)));
+        static string Kilobytes(IEnumerable<string> lines, string field) =>
+            lines.First(l => l.StartsWith(field, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        Assert.Equal(Kilobytes(smaps.Skip(code), "Size:"), Kilobytes(smaps.Skip(code), "Rss:"));
+    }
+
+    [Fact]
     public void Where_every_processor_is_to_be_avoided_one_is_kept()
     {
         OnThread(() =>
