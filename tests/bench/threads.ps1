@@ -12,11 +12,12 @@ function Invoke-Gdb($Hiccup) {
 
 Write-Heading 'Sleeping threads'
 foreach ($threads in 0, 16, 128, 1024) {
-    $ours, $theirs, $gdb, $pause, $stop = 1..5 | ForEach-Object { , [Collections.Generic.List[double]]::new() }
+    $ours, $theirs, $gdb, $pause, $stop, $undo = 1..6 | ForEach-Object { , [Collections.Generic.List[double]]::new() }
     $hiccup = Start-Hiccup $threads
     $null = Invoke-LivePatch $hiccup.Id "$bin/plug.so"
     foreach ($round in -9..$rounds) {
-        Undo-Plug $hiccup
+        $felt = Measure-Felt $hiccup { Undo-Plug $hiccup }
+        if ($round -gt 0) { $undo.Add($felt.Longest) }
         if ($round -le 0) { # the first few warm the session up: what .NET compiles again then takes the runner's processor
             $null = Invoke-LivePatch $hiccup.Id "$bin/plug.so"
             continue
@@ -38,6 +39,7 @@ foreach ($threads in 0, 16, 128, 1024) {
     # Pause leaves out what sleepers are held, and floor's own figure does not: its stop stands beside nothing of ours.
     Add-Figure "$threads threads, Pause" us $pause 'floor, longest gap' $theirs
     Add-Figure "floor: $threads threads, whole stop" us $stop
+    Add-Figure "$threads threads, longest gap of undo" us $undo 'floor, longest gap' $theirs
     if ($hasGdb) { Add-Figure "$threads threads, longest gap" us $ours "gdb, $gdbRounds rounds" $gdb }
     $plot.Add(@{ Threads = $threads; Pannus = Get-Median $ours; Floor = Get-Median $theirs
         Gdb = if ($hasGdb) { Get-Median $gdb } })

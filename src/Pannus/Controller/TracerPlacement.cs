@@ -41,6 +41,13 @@ internal sealed unsafe class TracerPlacement : IDisposable
             if (ThreadStat.Read(target.Id, tid) is { State: 'R', Processor: var processor }) Avoid(processor);
     }
 
+    /// <summary>Begins anew, where what was to be avoided is elsewhere by now.</summary>
+    public void Reset()
+    {
+        _own.CopyTo(_mask, 0);
+        IsApart = true;
+    }
+
     /// <summary>Gives the calling thread the processors back that it had.</summary>
     public void Dispose()
     {

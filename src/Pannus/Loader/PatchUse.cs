@@ -74,6 +74,7 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
     {
         using ActivenessCheck check = ActivenessCheck.PrepareThorough(target, regions.Select(r => new AddressRange(r.Start, r.Size)));
         bool isActive = false, isCertain = false;
+        int seen = 0;
         HashSet<ulong> pointers = new(target.ThreadIds.Count * 2 + 64);
         for (int attempt = 0; !isCertain; attempt++)
         {
@@ -81,9 +82,16 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
             backend.WhileHeld(target, timeout, leaveSleepers && attempt < PatchTransaction.StopsThatLeaveSleepers, held =>
             {
                 isActive = check.IsActive(held, mayRun: false);
-                for (int i = 0; i < held.ThreadCount; i++) pointers.Add(held.GetThread(i).StackPointer);
+                for (int i = seen; i < held.ThreadCount; i++) pointers.Add(held.GetThread(i).StackPointer);
                 isCertain = held.IsSealed;
-            }, check.LookEarly);
+            },
+            // The pointer of a thread that runs on from here is only one more.
+            early: held =>
+            {
+                check.LookEarly(held);
+                seen = held.ThreadCount;
+                for (int i = 0; i < seen; i++) pointers.Add(held.GetThread(i).StackPointer);
+            });
         }
         stackPointers = pointers;
         if (!isActive) return null;

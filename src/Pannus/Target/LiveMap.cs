@@ -1,17 +1,31 @@
+using System.Runtime.InteropServices;
 using Pannus.Interop;
 
 namespace Pannus.Target;
 
 /// <summary>
 /// A target's memory map as it is while the target is held, read without allocating: /proc/PID/maps opened beforehand. It is
-/// read once in a stop, and only when somebody asks.
+/// read once in a stop, and only when somebody asks for all of it, or asks a kernel before 6.11 for one mapping. Later ones
+/// have an answer to that (PROCMAP_QUERY): the map of a process of a thousand threads takes a millisecond to read.
 /// </summary>
 internal sealed unsafe class LiveMap : IDisposable
 {
+    // linux/fs.h: _IOWR('f', 17, struct procmap_query).
+    private const long QueryRequest = 0xc068_6611;
+
+    // struct procmap_query. The rights have the bits of MemoryAccess.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Query
+    {
+        public ulong Size, Flags, Address, Start, End, Access, PageSize, Offset, Inode;
+        public uint Major, Minor, NameSize, BuildIdSize;
+        public ulong Name, BuildId;
+    }
+
     private readonly byte[] _text = new byte[64 << 10];
     private readonly Region[] _regions;
     private int _descriptor, _count;
-    private bool _isRead, _isWhole;
+    private bool _isRead, _isWhole, _hasNoQuery;
 
     private LiveMap(int descriptor, int capacity)
     {
@@ -42,13 +56,21 @@ internal sealed unsafe class LiveMap : IDisposable
     /// <summary>Finds the mapping that holds an address.</summary>
     public bool TryFind(ulong address, out Region found)
     {
+        found = default;
+        if (!_isRead && !_hasNoQuery)
+        {
+            var query = new Query { Size = (ulong)sizeof(Query), Address = address };
+            long result = Syscall.Call(Syscall.Ioctl, _descriptor, QueryRequest, (long)&query);
+            if (result == 0) found = new Region(query.Start, query.End, (MemoryAccess)query.Access);
+            if (result is 0 or -Errno.ENOENT) return result == 0;
+            _hasNoQuery = result == -Errno.ENOTTY;
+        }
         foreach (ref readonly Region region in Regions)
         {
             if (address - region.Start >= region.End - region.Start) continue;
             found = region;
             return true;
         }
-        found = default;
         return false;
     }
 

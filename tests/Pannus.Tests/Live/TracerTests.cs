@@ -65,6 +65,30 @@ public sealed class TracerTests
     }
 
     [Fact]
+    public void It_follows_a_thread_that_was_moved()
+    {
+        OnThread(() =>
+        {
+            string before = Self("Cpus_allowed_list:");
+            int[] processors = [.. Enumerable.Range(0, ProcessorClaim.MaskSize * 8).Where(IsAllowed)];
+            using (var placement = new TracerPlacement())
+            {
+                foreach (int processor in processors.Append(processors[0]))
+                {
+                    placement.Reset();
+                    placement.Avoid(processor);
+                    Assert.Equal(processors.Length > 1, placement.IsApart);
+                    Assert.Equal(processors.Length > 1 ? processors.Except([processor]) : processors, processors.Where(IsAllowed));
+                }
+            }
+            Assert.Equal(before, Self("Cpus_allowed_list:"));
+        });
+
+        static bool IsAllowed(int processor) => Self("Cpus_allowed_list:").Split('\t')[1].Split(',').Any(range =>
+            range.Split('-') is var ends && int.Parse(ends[0]) <= processor && processor <= int.Parse(ends[^1]));
+    }
+
+    [Fact]
     public void The_code_that_runs_in_a_stop_is_locked_in_memory()
     {
         ResidentCode.Lock();
