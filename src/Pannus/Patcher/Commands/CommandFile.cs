@@ -25,13 +25,16 @@ public static class CommandFile
     {
         try
         {
-            // It may be a pipe, which has no length beforehand.
+            // It may be a pipe, which has no length beforehand. By pieces: large arrays bring a collection of everything.
             using var reader = new StreamReader(path, Encoding.UTF8);
-            char[] text = new char[LargestFile + 1];
-            int length = reader.ReadBlock(text);
-            if (length > LargestFile)
-                throw new PatchException(PatchErrorId.CommandInvalid, $"{path}: larger than {LargestFile >> 20} MiB; is it a command file?");
-            return Parse(new string(text, 0, length), path);
+            var text = new StringBuilder();
+            char[] piece = new char[4096];
+            for (int length; (length = reader.ReadBlock(piece)) > 0;)
+            {
+                if (text.Append(piece, 0, length).Length > LargestFile)
+                    throw new PatchException(PatchErrorId.CommandInvalid, $"{path}: larger than {LargestFile >> 20} MiB; is it a command file?");
+            }
+            return Parse(text.ToString(), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
