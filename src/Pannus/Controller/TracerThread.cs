@@ -35,13 +35,14 @@ internal static class TracerThread
             }
         }, StackSize)
         { IsBackground = true, Name = name };
-        // It inherits the processors of its maker, and would else begin on one that the target runs on as often as not.
+        // It inherits the processors of its maker, and would else begin on one that the target runs on as often as not. Its maker
+        // would go on on such a one.
         using (var placement = new TracerPlacement())
         {
             placement.AvoidRunning(target);
             thread.Start();
+            thread.Join();
         }
-        thread.Join();
         failure?.Throw();
     }
 }
