@@ -31,9 +31,9 @@ internal sealed unsafe class ProcessorClaim : IDisposable
     private struct Shared
     {
         public int Claim;    // number of the claim that is wanted; odd ones spin, even ones wait, -1 ends
-        public int Running;  // spinners that have their processor
         public int Ready;    // spinners that wait for the first claim
         public int Failed;   // spinners that may not have what they need
+        public fixed int Taken[MostProcessors]; // of each spinner, the last claim for which it has its processor
     }
 
     private readonly Shared* _shared;
@@ -45,7 +45,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
     {
         _shared = (Shared*)NativeMemory.AllocZeroed((nuint)sizeof(Shared));
         _own = processors[0];
-        _spinners = [.. processors.Skip(1).Select(p => new Thread(() => Serve(p), StackSize) { IsBackground = true, Name = "pannus-claim" })];
+        _spinners = [.. processors.Skip(1).Select((p, i) => new Thread(() => Serve(i, p), StackSize) { IsBackground = true, Name = "pannus-claim" })];
         foreach (Thread spinner in _spinners) spinner.Start();
     }
 
@@ -112,14 +112,17 @@ internal sealed unsafe class ProcessorClaim : IDisposable
 
     private bool TryTakeOthers()
     {
-        _shared->Running = 0;
         Signal(_shared->Claim + 1);
         long start = Stopwatch.GetTimestamp();
-        while (Volatile.Read(ref _shared->Running) < _spinners.Length)
+        for (int i = 0; i < _spinners.Length;)
         {
-            if (Stopwatch.GetElapsedTime(start) < LongestClaim / 4) continue;
-            Release();
-            return false;
+            // One that was late for the claim before says so by its number, and does not count.
+            if (Volatile.Read(ref _shared->Taken[i]) == _shared->Claim) i++;
+            else if (Stopwatch.GetElapsedTime(start) >= LongestClaim / 4)
+            {
+                Release();
+                return false;
+            }
         }
         return true;
     }
@@ -130,7 +133,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
         _ = Syscall.Call(Syscall.Futex, (long)&_shared->Claim, FutexWakePrivate, int.MaxValue);
     }
 
-    private void Serve(int processor)
+    private void Serve(int index, int processor)
     {
         Shared* shared = _shared;
         bool isMine = TakeProcessor(processor);
@@ -145,7 +148,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
                 _ = Syscall.Call(Syscall.Futex, (long)&shared->Claim, FutexWaitPrivate, claim);
                 continue;
             }
-            Interlocked.Increment(ref shared->Running);
+            Volatile.Write(ref shared->Taken[index], claim);
             long start = Stopwatch.GetTimestamp();
             while (Volatile.Read(ref shared->Claim) == claim && Stopwatch.GetElapsedTime(start) < LongestClaim) { }
             // Out of time: wait for the owner as if it had released.
