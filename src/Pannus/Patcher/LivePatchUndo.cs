@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pannus.Controller;
 using Pannus.Journal;
 using Pannus.Loader;
@@ -12,6 +13,9 @@ namespace Pannus.Patcher;
 public static class LivePatchUndo
 {
     private sealed record UndoPlan(JournalEntry Entry, PatchStack Stack, IReadOnlyList<PlannedWrite> Writes, IReadOnlyList<ChangedValue> Changed);
+
+    // Where a patcher died while it mapped, the thread that it had borrowed sleeps up to 50 ms before it goes home.
+    private static readonly TimeSpan s_wayHome = TimeSpan.FromMilliseconds(200), s_pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>
     /// What <see cref="Undo"/> would do, or refuse. Touches nothing. Errors: <see cref="PatchErrorId.LivePatchNotFound"/>,
@@ -50,7 +54,10 @@ public static class LivePatchUndo
         WriteResult written = !entry.IsInForce ? default
             : JournalTransaction.Write(target, plan.Stack, [entry], plan.Writes, options.Write, verbose, cancellation);
         // Who frees what was retained before wants it gone: then also those are stopped whose calls notice it.
-        string? use = JournalTransaction.Retire(target, entry, backend, timeout, leaveSleepers: entry.IsInForce && !options.Force);
+        string? use;
+        long start = Stopwatch.GetTimestamp();
+        do use = JournalTransaction.Retire(target, entry, backend, timeout, leaveSleepers: entry.IsInForce && !options.Force);
+        while (use is not null && entry.Record is null && Stopwatch.GetElapsedTime(start) < s_wayHome && !cancellation.WaitHandle.WaitOne(s_pause));
         if (use is null)
             return Describe(target, entry, UndoStatus.Undone, plan.Writes.Count, written, $"Taken back; {entry.MountName} is unmapped.");
         if (entry.Record is null) throw InUse(target, entry, use);

@@ -76,19 +76,23 @@ public sealed class KilledPatcherTests
     private static string Mend(TargetProgram program, string patch, string commands, bool isFinished)
     {
         LivePatchInfo[] found = [.. Patching.Get(program)];
-        string[] round = Round(program);
+        // A thread that was borrowed comes home first.
+        program.Skip();
+        _ = Round(program);
         string state = found.Length == 0 ? "Old" : Assert.Single(found).State.ToString();
-        if (state == "Old") Assert.Equal(s_old, round);
-        else if (state == "Applied") Assert.All(round, line => Assert.Contains("of plug", line));
+        if (state == "Old") AssertPrints(program, IsOld);
+        else if (state == "Applied") AssertPrints(program, IsNew);
         else Assert.Contains(state, (string[])["Interrupted", "Retained"]);
-        if (isFinished)
+        // Of one that died before anything was mapped a few bytes may be left, behind the program's code: nothing lists them, and
+        // the next patcher takes them away.
+        if (isFinished || state == "Old")
         {
             LivePatchStatus status = Patching.Apply(program, patch, commands).Status;
             Assert.Equal(state == "Applied" ? LivePatchStatus.AlreadyApplied : LivePatchStatus.Applied, status);
-            Assert.All(Round(program), line => Assert.Contains("of plug", line));
+            AssertPrints(program, IsNew);
         }
         TakeBackAll(program);
-        Assert.Equal(s_old, Round(program));
+        AssertPrints(program, IsOld);
         return state;
     }
 
@@ -121,10 +125,25 @@ public sealed class KilledPatcherTests
         }
     }
 
-    // Four lines, as they are printed from now on.
-    private static string[] Round(TargetProgram program)
+    private static bool IsOld(string[] round) => round.SequenceEqual(s_old);
+
+    private static bool IsNew(string[] round) => round.All(line => line.Contains("of plug", StringComparison.Ordinal));
+
+    // Four lines, as they are printed from now on. On a busy machine some from before may come late.
+    private static void AssertPrints(TargetProgram program, Predicate<string[]> isExpected)
     {
         program.Skip();
+        string[] round = [];
+        for (int i = 0; i < 400; i++)
+        {
+            round = Round(program);
+            if (isExpected(round)) return;
+        }
+        Assert.Fail(string.Join('\n', round));
+    }
+
+    private static string[] Round(TargetProgram program)
+    {
         _ = program.WaitFor(l => l.StartsWith("func_L", StringComparison.Ordinal));
         return [.. Enumerable.Range(0, 4).Select(_ => program.NextLine())];
     }
