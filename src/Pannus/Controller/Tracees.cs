@@ -8,7 +8,7 @@ namespace Pannus.Controller;
 
 /// <summary>
 /// The threads of one process under ptrace, from seize to detach. All calls come from one thread. Everything that
-/// allocates happens in <see cref="SeizeAll"/>, while the target runs.
+/// allocates happens in <see cref="SeizeAll"/>, while the target runs, and in <see cref="DetachAll"/>, when those that ran run again.
 /// </summary>
 /// <remarks>
 /// Why no thread can be missed: threads are seized in passes over /proc/PID/task with PTRACE_O_TRACECLONE, until two
