@@ -23,7 +23,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
     // A sleeper that is stopped or let go has to run for a moment, perhaps on the processor of a thread that runs, which
     // waits until all of them are through: so many at a time.
     private const int Batch = 8;
-    private const int MostRuns = 8, MostNaps = 4, MostFollowed = 4;
+    private const int MostRuns = 8, MostNaps = 4;
     private static readonly long s_leastRun = Stopwatch.Frequency / 100_000, s_runTimeout = Stopwatch.Frequency / 20;
 
     private enum State : byte { Running, Stopped, Gone }
@@ -33,7 +33,6 @@ internal sealed class Tracees : HeldProcess, IDisposable
     private readonly HashSet<int> _known = [];
     private readonly Sleepers _sleepers;
     private readonly TracerPlacement _placement = new();
-    private readonly ThreadStat[] _runners = new ThreadStat[MostFollowed];
     private int[] _ids = new int[64];
     private State[] _states = new State[64];
     private WaitStatus[] _stops = new WaitStatus[64];
@@ -41,7 +40,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
     private bool[] _isAsleep = new bool[64];
     private bool[] _isAsked = new bool[64];
     private int[] _held = new int[64];
-    private int _count, _stopped, _followed;
+    private int _count, _stopped;
     private TracerPriority _priority;
     private bool _isEarly;
     private long _heldSince, _releasedAt;
@@ -146,7 +145,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
         for (int first = 0; first < _count; first += Batch)
         {
             if (!Stop(asleep: true, first, first + Batch, ticks, latest)) return false;
-            Follow();
+            _placement.Update();
         }
         _stopped = 0;
         AddStopped(asleep: true);
@@ -181,7 +180,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
             Detach(i);
             if (!hadRunning || ++detached % Batch != 0) continue;
             WaitUntilAsleep(_ids[i]);
-            Follow();
+            _placement.Update();
         }
         if (!hadRunning) _releasedAt = Stopwatch.GetTimestamp();
         _priority.Lower();
@@ -255,24 +254,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
     public void Dispose()
     {
         _sleepers.Dispose();
-        for (int i = 0; i < _followed; i++) _runners[i].Dispose();
-        _followed = 0;
-    }
-
-    // What is done to thousands of sleepers takes so long that a running thread may be moved to this very processor meanwhile.
-    private void Follow()
-    {
-        if (!_placement.IsApart) return;
-        bool isHere = false;
-        for (int i = 0; i < _followed; i++)
-        {
-            _runners[i].Read();
-            isHere |= _runners[i].State == 'R' && _runners[i].IsHere;
-        }
-        if (!isHere) return;
-        _placement.Reset();
-        for (int i = 0; i < _followed; i++)
-            if (_runners[i].State == 'R') _placement.Avoid(_runners[i].Processor);
+        _placement.Dispose();
     }
 
     // So that a thread that runs has its turn before the next batch. Not for long: the others wait to be let go.
@@ -303,8 +285,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
         if (result == 0)
         {
             ThreadStat stat = ThreadStat.Open(_target.Id, tid);
-            if (stat.State == 'R') _placement.Avoid(stat.Processor);
-            if (stat.State == 'R' && _followed < MostFollowed) _runners[_followed++] = stat;
+            if (stat.State == 'R') _placement.Follow(stat);
             else stat.Dispose();
             // Only a guess, and it may be: a thread that has woken since is stopped all the same, only a little too early.
             Add(tid, isAsleep: stat.State == 'S');

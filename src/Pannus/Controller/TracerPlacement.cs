@@ -9,10 +9,12 @@ namespace Pannus.Controller;
 /// </summary>
 internal sealed unsafe class TracerPlacement : IDisposable
 {
-    private const int MostLookedAt = 16;
+    private const int MostLookedAt = 16, MostFollowed = 4;
 
     private readonly byte[] _own = new byte[ProcessorClaim.MaskSize];
     private readonly byte[] _mask;
+    private readonly ThreadStat[] _followed = new ThreadStat[MostFollowed];
+    private int _count;
 
     /// <summary>Begins with the processors that the calling thread may run on.</summary>
     public TracerPlacement()
@@ -41,16 +43,38 @@ internal sealed unsafe class TracerPlacement : IDisposable
             if (ThreadStat.Read(target.Id, tid) is { State: 'R', Processor: var processor }) Avoid(processor);
     }
 
-    /// <summary>Begins anew, where what was to be avoided is elsewhere by now.</summary>
-    public void Reset()
+    /// <summary>Avoids the processor of a thread that runs, also when it is moved, as far as there are few. Takes its file over.</summary>
+    public void Follow(ThreadStat thread)
     {
+        Avoid(thread.Processor);
+        if (_count < MostFollowed) _followed[_count++] = thread;
+        else thread.Dispose();
+    }
+
+    /// <summary>
+    /// To be called from time to time: what is done to thousands of sleepers takes so long that a running thread may be moved
+    /// to this very processor meanwhile.
+    /// </summary>
+    public void Update()
+    {
+        if (!IsApart) return;
+        bool isHere = false;
+        for (int i = 0; i < _count; i++)
+        {
+            _followed[i].Read();
+            isHere |= _followed[i].State == 'R' && _followed[i].IsHere;
+        }
+        if (!isHere) return;
         _own.CopyTo(_mask, 0);
-        IsApart = true;
+        for (int i = 0; i < _count; i++)
+            if (_followed[i].State == 'R') Avoid(_followed[i].Processor);
     }
 
     /// <summary>Gives the calling thread the processors back that it had.</summary>
     public void Dispose()
     {
+        for (int i = 0; i < _count; i++) _followed[i].Dispose();
+        _count = 0;
         if (!_mask.AsSpan().SequenceEqual(_own)) _ = TrySet(_own);
     }
 
