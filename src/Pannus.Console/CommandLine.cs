@@ -1,6 +1,8 @@
 using System.Collections.ObjectModel;
 using System.Globalization;
 using System.Management.Automation.Runspaces;
+using Pannus.Images;
+using Pannus.Symbols;
 
 namespace Pannus.Console;
 

@@ -3,6 +3,7 @@ using System.Management.Automation;
 using System.Management.Automation.Language;
 using System.Management.Automation.Runspaces;
 using Pannus.Console.Host;
+using Pannus.LivePatches;
 
 namespace Pannus.Console;
 

@@ -1,6 +1,7 @@
 using System.Management.Automation;
-using Pannus.Patcher;
-using Pannus.Resolver;
+using Pannus.Applying;
+using Pannus.LivePatches;
+using Pannus.Symbols;
 
 namespace Pannus.PowerShell;
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
-using Pannus.Target;
+using Pannus.Core;
+using Pannus.Fleet;
 
 namespace Pannus.PowerShell;
 

@@ -1,5 +1,5 @@
-using Pannus.Loader;
-using Pannus.Patcher.Commands;
+using Pannus.Core;
+using Pannus.Images;
 
 namespace Pannus.PowerShell;
 

@@ -1,6 +1,7 @@
 using System.Management.Automation;
-using Pannus.Patcher;
-using Pannus.Resolver;
+using Pannus.Journal;
+using Pannus.Planning;
+using Pannus.Symbols;
 
 namespace Pannus.PowerShell;
 

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Pannus.Core;
 
 namespace Pannus.PowerShell;
 

@@ -1,6 +1,10 @@
 using System.Management.Automation;
-using Pannus.Controller;
-using Pannus.Patcher;
+using Pannus.Applying;
+using Pannus.Backends;
+using Pannus.Core;
+using Pannus.Journal;
+using Pannus.Planning;
+using Pannus.Safety;
 
 namespace Pannus.PowerShell;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Management.Automation;
-using Pannus.Target;
+using Pannus.Fleet;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 

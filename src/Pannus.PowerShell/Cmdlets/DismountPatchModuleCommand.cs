@@ -1,7 +1,7 @@
 using System.Management.Automation;
-using Pannus.Controller;
-using Pannus.Loader;
-using Pannus.Patcher;
+using Pannus.Applying;
+using Pannus.Backends;
+using Pannus.Images;
 
 namespace Pannus.PowerShell;
 

@@ -1,7 +1,8 @@
 using System.Management.Automation;
-using Pannus.Journal;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.LivePatches;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 

@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using Pannus.Controller;
+using Pannus.Backends;
 
 namespace Pannus.PowerShell;
 
@@ -9,5 +9,5 @@ namespace Pannus.PowerShell;
 public sealed class GetPatchBackendCommand : PatchCmdlet
 {
     /// <inheritdoc/>
-    protected override void EndProcessing() => WriteObject(Backends.GetAll(), enumerateCollection: true);
+    protected override void EndProcessing() => WriteObject(BackendSelector.GetAll(), enumerateCollection: true);
 }

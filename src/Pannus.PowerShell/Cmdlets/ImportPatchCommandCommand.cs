@@ -1,6 +1,5 @@
 using System.Management.Automation;
-using Pannus.Loader;
-using Pannus.Patcher.Commands;
+using Pannus.Images;
 
 namespace Pannus.PowerShell;
 

@@ -1,6 +1,8 @@
 using System.Management.Automation;
-using Pannus.Controller;
-using Pannus.Patcher;
+using Pannus.Applying;
+using Pannus.Backends;
+using Pannus.LivePatches;
+using Pannus.Safety;
 
 namespace Pannus.PowerShell;
 

@@ -1,8 +1,8 @@
 using System.Management.Automation;
-using Pannus.Controller;
-using Pannus.Loader;
-using Pannus.Patcher;
-using Pannus.Resolver;
+using Pannus.Applying;
+using Pannus.Backends;
+using Pannus.Images;
+using Pannus.Symbols;
 
 namespace Pannus.PowerShell;
 

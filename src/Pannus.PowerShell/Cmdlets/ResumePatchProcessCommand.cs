@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using Pannus.Controller;
+using Pannus.Applying;
 
 namespace Pannus.PowerShell;
 

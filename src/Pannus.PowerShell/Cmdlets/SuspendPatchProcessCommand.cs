@@ -1,7 +1,7 @@
 using System.Management.Automation;
-using Pannus.Controller;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Backends;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 

@@ -1,8 +1,10 @@
 using System.Management.Automation;
-using Pannus.Controller;
-using Pannus.Patcher;
-using Pannus.Resolver;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.Planning;
+using Pannus.Safety;
+using Pannus.Symbols;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 

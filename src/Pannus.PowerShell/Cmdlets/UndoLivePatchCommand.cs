@@ -1,8 +1,9 @@
 using System.Management.Automation;
-using Pannus.Controller;
-using Pannus.Journal;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Backends;
+using Pannus.Core;
+using Pannus.LivePatches;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 

@@ -1,5 +1,7 @@
 using System.Management.Automation;
-using Pannus.Patcher;
+using Pannus.Journal;
+using Pannus.Planning;
+using Pannus.Safety;
 
 namespace Pannus.PowerShell;
 

@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using Pannus.Patcher;
+using Pannus.Journal;
 
 namespace Pannus.PowerShell;
 

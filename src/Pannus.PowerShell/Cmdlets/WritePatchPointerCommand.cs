@@ -1,5 +1,6 @@
 using System.Management.Automation;
-using Pannus.Patcher;
+using Pannus.Journal;
+using Pannus.Planning;
 
 namespace Pannus.PowerShell;
 

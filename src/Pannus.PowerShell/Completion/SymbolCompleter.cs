@@ -1,7 +1,8 @@
 using System.Management.Automation;
-using Pannus.Loader;
-using Pannus.Resolver;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Images;
+using Pannus.Symbols;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Management.Automation;
-using Pannus.Journal;
-using Pannus.Loader;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Fleet;
+using Pannus.LivePatches;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 

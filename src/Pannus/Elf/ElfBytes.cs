@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
-using Pannus.Interop;
+using Pannus.Core;
+using Pannus.Linux;
 
 namespace Pannus.Elf;
 

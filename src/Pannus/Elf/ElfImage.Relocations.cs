@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Pannus.Core;
 
 namespace Pannus.Elf;
 
@@ -79,5 +80,5 @@ public sealed partial class ElfImage
     }
 
     // R_X86_64_RELATIVE and R_386_RELATIVE are the same number.
-    private const uint RelativeType = Architectures.X64Relocation.Relative;
+    private const uint RelativeType = 8;
 }

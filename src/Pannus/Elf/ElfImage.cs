@@ -1,6 +1,6 @@
 using System.Text;
-using Pannus.Architectures;
-using Pannus.Interop;
+using Pannus.Core;
+using Pannus.Linux;
 
 namespace Pannus.Elf;
 

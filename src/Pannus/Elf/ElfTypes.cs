@@ -1,4 +1,4 @@
-using Pannus.Target;
+using Pannus.Core;
 
 namespace Pannus.Elf;
 

@@ -1,3 +1,5 @@
+using Pannus.Core;
+
 namespace Pannus.Elf;
 
 /// <summary>

@@ -1,4 +1,4 @@
-using Pannus.Interop;
+using Pannus.Linux;
 
 namespace Pannus.Elf;
 

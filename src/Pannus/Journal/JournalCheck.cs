@@ -1,5 +1,5 @@
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Core;
+using Pannus.Targets;
 
 namespace Pannus.Journal;
 
@@ -15,7 +15,7 @@ internal static class JournalCheck
         foreach (PlannedWrite write in writes)
         {
             TargetModule module = ModuleOf(target, write) ?? throw new PatchException(PatchErrorId.MemoryInaccessible,
-                $"{WriteSet.Describe(write)}: 0x{write.Address:x} lies in no module of {target.DisplayName}. If a map file gave the "
+                $"{write.DisplayName}: 0x{write.Address:x} lies in no module of {target.DisplayName}. If a map file gave the "
                 + "address, is it this program's?");
             if (!modules.Exists(m => m.LoadBias == module.LoadBias && m.Name == module.Name))
                 modules.Add(new JournalModule(module.Name, module.BuildId, module.LoadBias));
@@ -50,7 +50,7 @@ internal static class JournalCheck
 
     private static PatchException Damaged(TargetProcess target, IEnumerable<JournalRecord> records, PlannedWrite write, string what) =>
         new(PatchErrorId.JournalDamaged, $"The record of {string.Join(" or ", records.Select(r => r.DisplayName))} in {target.DisplayName} is not trusted: "
-            + $"{WriteSet.Describe(write)} at 0x{write.Address:x} {what}. Nothing was changed.");
+            + $"{write.DisplayName} at 0x{write.Address:x} {what}. Nothing was changed.");
 
     private static TargetModule? ModuleOf(TargetProcess target, PlannedWrite write) =>
         target.Modules.FirstOrDefault(m => m.Holds(write.Address, (ulong)write.New.Length));

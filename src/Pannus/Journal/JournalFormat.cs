@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
-using Pannus.Patcher;
+using Pannus.Core;
 
 namespace Pannus.Journal;
 
@@ -109,7 +109,7 @@ internal static class JournalFormat
     private static byte Letter(PlannedWriteKind kind) => kind switch
     {
         PlannedWriteKind.Jump => (byte)'J',
-        PlannedWriteKind.Island => (byte)'I',
+        PlannedWriteKind.PaddingJump => (byte)'I',
         PlannedWriteKind.Variable => (byte)'V',
         PlannedWriteKind.Pointer => (byte)'P',
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
@@ -118,7 +118,7 @@ internal static class JournalFormat
     private static PlannedWriteKind Kind(byte letter) => letter switch
     {
         (byte)'J' => PlannedWriteKind.Jump,
-        (byte)'I' => PlannedWriteKind.Island,
+        (byte)'I' => PlannedWriteKind.PaddingJump,
         (byte)'V' => PlannedWriteKind.Variable,
         (byte)'P' => PlannedWriteKind.Pointer,
         _ => throw new InvalidDataException("a write of an unknown kind"),

@@ -1,7 +1,6 @@
 using System.Globalization;
-using Pannus.Loader;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Images;
+using Pannus.Targets;
 
 namespace Pannus.Journal;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using Pannus.Interop;
+using Pannus.Core;
+using Pannus.Linux;
 
 namespace Pannus.Journal;
 

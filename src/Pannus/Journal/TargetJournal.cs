@@ -1,7 +1,5 @@
-using Pannus.Interop;
-using Pannus.Loader;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Core;
+using Pannus.Targets;
 
 namespace Pannus.Journal;
 

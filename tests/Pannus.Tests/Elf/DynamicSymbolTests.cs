@@ -1,7 +1,7 @@
 using Pannus.Elf;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests;
+namespace Pannus.Tests.Elf;
 
 public class DynamicSymbolTests
 {

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Pannus.Elf;
 
-namespace Pannus.Tests;
+namespace Pannus.Tests.Elf;
 
 /// <summary>Damages an ELF file (64-bit) by field, as no linker would.</summary>
 internal sealed class ElfEdit(byte[] bytes)

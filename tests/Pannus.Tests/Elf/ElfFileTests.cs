@@ -1,8 +1,9 @@
-using Pannus.Architectures;
+using Pannus.Core;
 using Pannus.Elf;
+using Pannus.Machines;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests;
+namespace Pannus.Tests.Elf;
 
 public class ElfFileTests
 {

@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using Pannus.Core;
 using Pannus.Elf;
 
-namespace Pannus.Tests;
+namespace Pannus.Tests.Elf;
 
 public class HostileElfTests
 {

@@ -2,7 +2,7 @@ using System.Text;
 using Pannus.Elf;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests;
+namespace Pannus.Tests.Elf;
 
 public class NameSetTests
 {

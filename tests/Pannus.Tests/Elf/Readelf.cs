@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests;
+namespace Pannus.Tests.Elf;
 
 /// <summary>What readelf of binutils says is in a file: the oracle of these tests.</summary>
 internal static partial class Readelf

@@ -1,6 +1,6 @@
 using Pannus.Tests.Support;
 
-namespace Pannus.Tests;
+namespace Pannus.Tests.Elf;
 
 /// <summary>The files that more than one test reads.</summary>
 internal static class Samples

@@ -1,7 +1,7 @@
+using Pannus.Core;
 using Pannus.Elf;
-using Pannus.Interop;
 
-namespace Pannus.Tests;
+namespace Pannus.Tests.Elf;
 
 /// <summary>Memory that holds some bytes at address 0 and nothing else.</summary>
 internal sealed class Bytes(byte[] content) : IMemoryReader

@@ -1,9 +1,10 @@
 using System.Text;
+using Pannus.Core;
 using Pannus.Elf;
-using Pannus.Loader;
-using Pannus.Patcher.Commands;
-using Pannus.Resolver;
-using Pannus.Target;
+using Pannus.Images;
+using Pannus.Symbols;
+using Pannus.Tests.Elf;
+using Pannus.Tests.Images;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Fuzz;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using Pannus.Core;
 using Pannus.Tests.Support;
-using Pannus.Tests.Unwinder;
+using Pannus.Tests.Unwinding;
 using Xunit.Abstractions;
 
 namespace Pannus.Tests.Fuzz;

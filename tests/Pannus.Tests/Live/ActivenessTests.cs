@@ -1,6 +1,9 @@
-using Pannus.Patcher;
-using Pannus.Resolver;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.LivePatches;
+using Pannus.Safety;
+using Pannus.Symbols;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

@@ -1,6 +1,7 @@
 using System.Globalization;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.LivePatches;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

@@ -1,7 +1,9 @@
 using System.Diagnostics;
-using Pannus.Controller;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Backends;
+using Pannus.Core;
+using Pannus.LivePatches;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

@@ -1,6 +1,10 @@
-using Pannus.Loader;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.Images;
+using Pannus.Journal;
+using Pannus.LivePatches;
+using Pannus.Symbols;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -70,7 +74,7 @@ public sealed class EntryTests
         using TargetProgram program = Start(variables);
         using (TargetProcess target = TargetProcess.Open(program.Id))
         {
-            var symbols = new Resolver.SymbolResolver(target);
+            var symbols = new SymbolResolver(target);
             ulong entry = symbols.Resolve("calls_pointer").Address;
             byte[] code = new byte[5];
             _ = target.Memory.Read(entry, code);
@@ -155,8 +159,8 @@ public sealed class EntryTests
         LivePatchPlan plan = LivePatch.Plan(target, Patching.Request(patch, "J asm_short asm_short_plug\nJ nops_7_5 nops_7_5_plug"));
         Assert.Equal(2, plan.Result.Jumps);
         Assert.Equal(
-            [PlannedWriteKind.Island, PlannedWriteKind.Jump, PlannedWriteKind.Island, PlannedWriteKind.Jump], plan.Writes.Select(w => w.Kind));
-        Assert.All(plan.Writes.Where(w => w.Kind == PlannedWriteKind.Island), w => Assert.StartsWith("e9", w.NewBytes));
+            [PlannedWriteKind.PaddingJump, PlannedWriteKind.Jump, PlannedWriteKind.PaddingJump, PlannedWriteKind.Jump], plan.Writes.Select(w => w.Kind));
+        Assert.All(plan.Writes.Where(w => w.Kind == PlannedWriteKind.PaddingJump), w => Assert.StartsWith("e9", w.NewBytes));
         Assert.All(plan.Writes.Where(w => w.Kind == PlannedWriteKind.Jump), w => Assert.StartsWith("eb", w.NewBytes));
         Assert.Equal(["9090909090", "9090"], plan.Writes.Skip(2).Select(w => w.OldBytes));
         Assert.Equal(plan.Writes[3].Address - 5, plan.Writes[2].Address);
@@ -169,7 +173,7 @@ public sealed class EntryTests
         using TargetProgram program = Start(variables, 0);
         using (TargetProcess target = TargetProcess.Open(program.Id))
         {
-            ulong address = new Resolver.SymbolResolver(target).Resolve("switches").Address;
+            ulong address = new SymbolResolver(target).Resolve("switches").Address;
             Assert.Equal(1, target.WritableMemory.Write(address, [0xcc]));
         }
         PatchException error = Patching.Refused(program, () => Patching.Apply(

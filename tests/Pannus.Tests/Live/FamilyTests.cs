@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using Pannus.Journal;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.LivePatches;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

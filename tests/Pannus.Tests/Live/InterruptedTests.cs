@@ -1,6 +1,9 @@
+using Pannus.Applying;
+using Pannus.Core;
 using Pannus.Journal;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.LivePatches;
+using Pannus.Safety;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

@@ -1,6 +1,6 @@
-using Pannus.Journal;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Fleet;
+using Pannus.LivePatches;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Pannus.Journal;
-using Pannus.Patcher;
+using Pannus.LivePatches;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

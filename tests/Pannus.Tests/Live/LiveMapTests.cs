@@ -1,4 +1,5 @@
-using Pannus.Target;
+using Pannus.Core;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

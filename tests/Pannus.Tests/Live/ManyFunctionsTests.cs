@@ -1,11 +1,14 @@
-using Pannus.Controller;
-using Pannus.Interop;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.Holding;
 using Pannus.Journal;
-using Pannus.Patcher;
-using Pannus.Resolver;
-using Pannus.Target;
+using Pannus.Linux;
+using Pannus.LivePatches;
+using Pannus.Machines;
+using Pannus.Planning;
+using Pannus.Symbols;
+using Pannus.Targets;
 using Pannus.Tests.Support;
-using Pannus.Unwinder;
 
 namespace Pannus.Tests.Live;
 
@@ -40,11 +43,11 @@ public sealed class ManyFunctionsTests
         PlannedWrite[] writes = Jumps(target);
         WriteRun[] runs = [.. WriteRun.Join(target.Map, writes)];
         Assert.Equal(writes.Select(w => w.Address >> 12).Distinct().Count(), runs.Length);
-        // A variable's bytes stand alone, and an island before the entry that leads to it.
+        // A variable's bytes stand alone, and a padding jump before the entry that leads to it.
         PlannedWrite data = new WritePlanner(target).Variable(new SymbolResolver(target).Resolve("str_V"), [1]);
-        PlannedWrite island = writes[1] with { Kind = PlannedWriteKind.Island };
-        Assert.Equal([writes[0].Address, data.Address, island.Address, writes[2].Address],
-            WriteRun.Join(target.Map, [writes[0], data, island, writes[2], writes[3]]).Select(r => r.Address));
+        PlannedWrite paddingJump = writes[1] with { Kind = PlannedWriteKind.PaddingJump };
+        Assert.Equal([writes[0].Address, data.Address, paddingJump.Address, writes[2].Address],
+            WriteRun.Join(target.Map, [writes[0], data, paddingJump, writes[2], writes[3]]).Select(r => r.Address));
     }
 
     [Fact]
@@ -54,8 +57,8 @@ public sealed class ManyFunctionsTests
         using TargetProcess target = TargetProcess.Open(program.Id);
         PlannedWrite[] writes = Jumps(target)[..5];
         string fresh = program.SettledFingerprint();
-        PlannedWrite first = writes[1] with { Kind = PlannedWriteKind.Island }, second = writes[3] with { Kind = PlannedWriteKind.Island };
-        // The last two are written together, and the two islands and the jump between them before.
+        PlannedWrite first = writes[1] with { Kind = PlannedWriteKind.PaddingJump }, second = writes[3] with { Kind = PlannedWriteKind.PaddingJump };
+        // The last two are written together, and the two padding jumps and the jump between them before.
         var set = new WriteSet(target, [first, writes[2], second, writes[0], writes[4]]);
         Assert.NotNull(set.Write(new Rehearsal(target, threads: 0)));
         Assert.Equal(fresh, program.SettledFingerprint());

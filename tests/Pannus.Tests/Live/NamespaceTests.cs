@@ -1,5 +1,5 @@
 using System.Globalization;
-using Pannus.Patcher;
+using Pannus.LivePatches;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

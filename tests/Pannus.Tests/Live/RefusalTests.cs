@@ -1,11 +1,16 @@
 using System.Diagnostics;
-using Pannus.Architectures;
-using Pannus.Controller;
+using Pannus.Applying;
+using Pannus.Backends;
+using Pannus.Core;
 using Pannus.Elf;
-using Pannus.Loader;
-using Pannus.Patcher;
-using Pannus.Resolver;
-using Pannus.Target;
+using Pannus.Fleet;
+using Pannus.Images;
+using Pannus.Journal;
+using Pannus.Linux;
+using Pannus.LivePatches;
+using Pannus.Machines;
+using Pannus.Symbols;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

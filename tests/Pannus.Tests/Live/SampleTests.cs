@@ -1,5 +1,8 @@
 using System.Globalization;
-using Pannus.Patcher;
+using Pannus.Core;
+using Pannus.Images;
+using Pannus.LivePatches;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -91,10 +94,10 @@ public sealed class SampleTests
     [Fact]
     public void Takes_the_commands_from_inside_the_patch()
     {
-        using Loader.PatchFile patch = Loader.PatchFile.Open(Built.Sample("patch-inside.so"));
-        Patcher.Commands.PatchCommandSet commands = Patcher.Commands.CommandFile.ReadEmbedded(patch.Image)!;
+        using PatchFile patch = PatchFile.Open(Built.Sample("patch-inside.so"));
+        PatchCommandSet commands = CommandFile.ReadEmbedded(patch.Image)!;
         using TargetProgram program = Start(Built.Sample("target"));
-        using Target.TargetProcess target = Target.TargetProcess.Open(program.Id);
+        using TargetProcess target = TargetProcess.Open(program.Id);
         LivePatchResult result = LivePatch.Apply(target, new LivePatchRequest { Patch = patch, Commands = commands });
         Assert.Equal("sample", result.Patch);
         Assert.Equal(s_after, After(program));

@@ -1,5 +1,7 @@
 using System.Globalization;
-using Pannus.Patcher;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.LivePatches;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -192,7 +194,7 @@ public abstract class ScenarioTests(string machine)
             if (step[0] == '+') Assert.Equal(LivePatchStatus.Applied, Apply(program, patch).Status);
             else Assert.NotEqual(UndoStatus.Planned, Undo(program, patch + ".so").Status);
         }
-        Assert.DoesNotContain(Patching.Get(program), p => p.State != Journal.LivePatchState.Retained);
+        Assert.DoesNotContain(Patching.Get(program), p => p.State != LivePatchState.Retained);
         program.Say("value");
         Assert.Equal("value 1", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
         Assert.Equal("failed 0", Quit(program));
@@ -212,7 +214,7 @@ public abstract class ScenarioTests(string machine)
     // The one in force; there may be retained ones of it.
     private static UndoResult Undo(TargetProgram program, string patch)
     {
-        return Patching.Undo(program, Patching.Get(program).Single(p => p.Patch == patch && p.State == Journal.LivePatchState.Applied).Address, s_patient);
+        return Patching.Undo(program, Patching.Get(program).Single(p => p.Patch == patch && p.State == LivePatchState.Applied).Address, s_patient);
     }
 
     private static string Quit(TargetProgram program)

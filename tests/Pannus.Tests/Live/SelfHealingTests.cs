@@ -1,8 +1,8 @@
-using Pannus.Architectures;
-using Pannus.Controller;
-using Pannus.Loader;
-using Pannus.Resolver;
-using Pannus.Target;
+using Pannus.Borrowing;
+using Pannus.Holding;
+using Pannus.Machines;
+using Pannus.Symbols;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -72,7 +72,7 @@ public sealed class SelfHealingTests
         using TargetProcess target = TargetProcess.Open(program.Id);
         TracerThread.Run("test", target, () =>
         {
-            using var thread = new HijackedThread();
+            using var thread = new BorrowedThread();
             var placement = new TracerPlacement();
             int late = 0;
             for (int round = 0; round < 20; round++)
@@ -110,7 +110,7 @@ public sealed class SelfHealingTests
         var stack = new RemoteStack(remote);
         TracerThread.Run("test", target, () =>
         {
-            using var thread = new HijackedThread();
+            using var thread = new BorrowedThread();
             Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5), new TracerPlacement()));
             stack.Place(thread);
             Assert.Equal(stack.Bytes.Length, target.WritableMemory.Write(stack.ListAt, stack.Bytes));

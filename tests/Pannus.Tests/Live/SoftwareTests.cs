@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using Pannus.Patcher;
-using Pannus.Patcher.Commands;
-using Pannus.Loader;
-using Pannus.Target;
+using Pannus.Fleet;
+using Pannus.Images;
+using Pannus.LivePatches;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

@@ -1,4 +1,6 @@
-using Pannus.Patcher;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.LivePatches;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

@@ -1,8 +1,9 @@
 using System.Diagnostics;
-using Pannus.Controller;
-using Pannus.Interop;
-using Pannus.Patcher;
-using Pannus.Target;
+using Pannus.Core;
+using Pannus.Holding;
+using Pannus.Linux;
+using Pannus.Safety;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;

@@ -1,5 +1,7 @@
-using Pannus.Journal;
-using Pannus.Patcher;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.Fleet;
+using Pannus.LivePatches;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -118,7 +120,7 @@ public abstract class UndoTests(string machine)
         Assert.Equal(UndoStatus.Retained, result.Status);
         Assert.Contains("looks like a pointer", result.Message);
         Assert.Equal(LivePatchState.Retained, Assert.Single(Patching.Get(program)).State);
-        Assert.Equal(0, Target.TargetCatalog.Get(program.Id).LivePatches);
+        Assert.Equal(0, TargetCatalog.Get(program.Id).LivePatches);
         Do(program, "drop");
         AssertUndone(Patching.Undo(program, "x"));
         AssertNothingIsLeft(program, before);

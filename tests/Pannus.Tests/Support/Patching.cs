@@ -1,9 +1,9 @@
-using Pannus.Journal;
-using Pannus.Loader;
-using Pannus.Patcher;
-using Pannus.Patcher.Commands;
-using Pannus.Resolver;
-using Pannus.Target;
+using Pannus.Applying;
+using Pannus.Core;
+using Pannus.Images;
+using Pannus.LivePatches;
+using Pannus.Symbols;
+using Pannus.Targets;
 
 namespace Pannus.Tests.Support;
 

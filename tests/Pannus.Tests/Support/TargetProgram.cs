@@ -2,7 +2,8 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using Pannus.Target;
+using Pannus.Core;
+using Pannus.Targets;
 
 namespace Pannus.Tests.Support;
 

@@ -1,10 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 using BenchmarkDotNet.Attributes;
-using Pannus.Patcher;
-using Pannus.Resolver;
-using Pannus.Target;
-using Pannus.Unwinder;
+using Pannus.Core;
+using Pannus.Linux;
+using Pannus.Machines;
+using Pannus.Planning;
+using Pannus.Symbols;
+using Pannus.Targets;
+using Pannus.Unwinding;
 
 namespace Pannus.Benchmarks;
 

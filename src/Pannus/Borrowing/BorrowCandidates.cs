@@ -1,0 +1,40 @@
+using System.Globalization;
+using Pannus.Holding;
+using Pannus.Linux;
+using Pannus.Machines;
+using Pannus.Targets;
+
+namespace Pannus.Borrowing;
+
+/// <summary>
+/// In which order threads are tried for a remote call. Best is one that sleeps in a syscall which the kernel restarts
+/// by itself: the service does not feel it. Then one whose call is restarted but ends later by the time that it was lent for.
+/// Then one that runs. Last those in a syscall that fails with EINTR after any stop and has to be issued again, and
+/// stopped ones. Never one in an uninterruptible wait.
+/// </summary>
+internal static class BorrowCandidates
+{
+    private const int Running = 2, Unusable = 4;
+
+    /// <summary>Thread ids of a process, best first. Those that run are told to <paramref name="placement"/>.</summary>
+    public static IReadOnlyList<int> Of(TargetProcess target, TracerPlacement placement)
+    {
+        SyscallNumbers syscalls = target.Architecture.Syscalls;
+        return [.. ProcFile.ThreadIds(target.Id).Select(tid => (tid, rank: Rank(target, tid, syscalls, placement))).Where(t => t.rank < Unusable)
+            .OrderBy(t => t.rank).Select(t => t.tid)];
+    }
+
+    private static int Rank(TargetProcess target, int tid, SyscallNumbers syscalls, TracerPlacement placement)
+    {
+        ThreadStat stat = ThreadStat.Read(target.Id, tid);
+        if (stat.State is 'D' or 'Z' or 'X') return Unusable;
+        if (stat.State == 'R')
+        {
+            placement.Avoid(stat.Processor);
+            return Running;
+        }
+        string[] call = (ProcFile.TryRead($"/proc/{tid}/syscall") ?? "").Split(' ');
+        if (!long.TryParse(call[0], CultureInfo.InvariantCulture, out long number)) return Running;
+        return syscalls.IsRestarted(number) ? 0 : syscalls.IsLate(number) ? 1 : 3;
+    }
+}

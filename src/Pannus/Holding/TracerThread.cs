@@ -1,0 +1,48 @@
+using System.Runtime.ExceptionServices;
+using Pannus.Linux;
+using Pannus.Targets;
+
+namespace Pannus.Holding;
+
+/// <summary>
+/// Runs one piece of work on an OS thread of its own and ends that thread. ptrace binds a tracee to the thread that
+/// seized it, and the end of that thread detaches whatever is still seized, also threads that never stopped and that
+/// PTRACE_DETACH therefore cannot reach (ptrace(2), "Death of the tracer").
+/// </summary>
+internal static class TracerThread
+{
+    private const int StackSize = 256 * 1024, PrSetTimerSlack = 29;
+
+    /// <summary>
+    /// Runs <paramref name="work"/> for a target and returns when the thread has ended; its exception is rethrown here.
+    /// </summary>
+    public static void Run(string name, TargetProcess target, Action work)
+    {
+        ChildStops.Mute();
+        ResidentCode.Lock();
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            // It sleeps for microseconds (PR_SET_TIMERSLACK(2const)), to which the kernel would add 50.
+            _ = Syscall.Call(Syscall.Prctl, PrSetTimerSlack, 1);
+            try
+            {
+                work();
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        }, StackSize)
+        { IsBackground = true, Name = name };
+        // It inherits the processors of its maker, and would else begin on one that the target runs on as often as not. Its maker
+        // would go on on such a one.
+        using (var placement = new TracerPlacement())
+        {
+            placement.AvoidRunning(target);
+            thread.Start();
+            thread.Join();
+        }
+        failure?.Throw();
+    }
+}

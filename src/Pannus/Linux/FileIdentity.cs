@@ -1,0 +1,39 @@
+namespace Pannus.Linux;
+
+/// <summary>
+/// Which file it is and in which state: two descriptors of the same identity show the same bytes (inode(7)). Whoever
+/// changes a file, or brings its inode into use again, changes the time of the last status change, and that cannot be set.
+/// </summary>
+/// <param name="Device">st_dev.</param>
+/// <param name="Inode">st_ino.</param>
+/// <param name="Size">st_size, in bytes.</param>
+/// <param name="Modified">st_mtim, in nanoseconds.</param>
+/// <param name="Changed">st_ctim, in nanoseconds.</param>
+internal readonly unsafe record struct FileIdentity(ulong Device, ulong Inode, long Size, long Modified, long Changed)
+{
+    // struct stat of x86-64 (asm/stat.h).
+    private const int StatSize = 144;
+    private const uint TypeMask = 0xf000, Regular = 0x8000; // S_IFMT, S_IFREG
+    private const long NanosecondsPerSecond = 1_000_000_000;
+
+    /// <summary>The identity of an open file; null when it is no regular file.</summary>
+    public static FileIdentity? Of(int descriptor)
+    {
+        byte* stat = stackalloc byte[StatSize];
+        return Syscall.Call(Syscall.Fstat, descriptor, (long)stat) == 0 ? Read(stat) : null;
+    }
+
+    /// <summary>The identity of the file that a path leads to; null when there is none, or no regular file.</summary>
+    public static FileIdentity? Of(string path)
+    {
+        byte* stat = stackalloc byte[StatSize];
+        byte[] name = new byte[System.Text.Encoding.UTF8.GetByteCount(path) + 1];
+        System.Text.Encoding.UTF8.GetBytes(path, name);
+        fixed (byte* p = name) return Syscall.Call(Syscall.Stat, (long)p, (long)stat) == 0 ? Read(stat) : null;
+    }
+
+    private static FileIdentity? Read(byte* stat) => (*(uint*)(stat + 24) & TypeMask) != Regular ? null : new FileIdentity(
+        *(ulong*)stat, *(ulong*)(stat + 8), *(long*)(stat + 48), Time(stat + 88), Time(stat + 104));
+
+    private static long Time(byte* at) => *(long*)at * NanosecondsPerSecond + *(long*)(at + 8);
+}

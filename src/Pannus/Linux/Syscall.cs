@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+[assembly: DisableRuntimeMarshalling]
+
+namespace Pannus.Linux;
+
+/// <summary>
+/// The one door to the kernel: syscall(2) with blittable arguments, so that ReadyToRun compiles the calls ahead and
+/// none of them is first compiled while a target is held. Results are the kernel's own: a negative value is -errno.
+/// </summary>
+internal static unsafe partial class Syscall
+{
+    // Numbers of asm/unistd_64.h. The patcher itself is always 64-bit, whatever its target is.
+    public const long Read = 0, Write = 1, Close = 3, Stat = 4, Fstat = 5, Poll = 7, Lseek = 8, Mmap = 9, Munmap = 11, RtSigaction = 13, Ioctl = 16, Pread64 = 17, Pwrite64 = 18,
+        SchedYield = 24, Nanosleep = 35, Wait4 = 61, Ftruncate = 77, Ptrace = 101, Geteuid = 107, Getpriority = 140, Setpriority = 141, Mlock = 149, Prctl = 157,
+        Gettid = 186, Futex = 202, SchedSetscheduler = 144, SchedGetscheduler = 145, SchedSetaffinity = 203, SchedGetaffinity = 204,
+        Pselect6 = 270, Getcpu = 309, Kcmp = 312, MemfdCreate = 319, PidfdOpen = 434;
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial nint RawCall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
+
+    [LibraryImport("libc", EntryPoint = "open")]
+    private static partial int RawOpen(byte* path, int flags, int mode);
+
+    /// <summary>Calls the kernel. Returns the result, or -errno.</summary>
+    public static long Call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0)
+    {
+        nint result = RawCall((nint)number, (nint)a, (nint)b, (nint)c, (nint)d, (nint)e, (nint)f);
+        return result == -1 ? -Marshal.GetLastSystemError() : result;
+    }
+
+    /// <summary>open(2) with O_CLOEXEC. Returns a descriptor, or -errno.</summary>
+    public static int Open(string path, int flags)
+    {
+        byte[] name = new byte[System.Text.Encoding.UTF8.GetByteCount(path) + 1];
+        System.Text.Encoding.UTF8.GetBytes(path, name);
+        fixed (byte* p = name)
+        {
+            int result = RawOpen(p, flags | OCloexec, 0);
+            return result == -1 ? -Marshal.GetLastSystemError() : result;
+        }
+    }
+
+    /// <summary>read(2). Returns the number of bytes read, 0 at the end, or -errno.</summary>
+    public static long ReadFrom(int descriptor, Span<byte> buffer)
+    {
+        fixed (byte* p = buffer) return Call(Read, descriptor, (long)p, buffer.Length);
+    }
+
+    /// <summary>Whether poll(2) finds a descriptor readable at once.</summary>
+    public static bool IsReadable(int descriptor)
+    {
+        // struct pollfd: int fd; short events; short revents. POLLIN is 1.
+        int* request = stackalloc int[2] { descriptor, 1 };
+        return Call(Poll, (long)request, 1, 0) > 0;
+    }
+
+    public const int ORdonly = 0, OWronly = 1, ORdwr = 2, ONonblock = 0x800, OCloexec = 0x80000;
+}

@@ -1,0 +1,75 @@
+using System.Buffers.Text;
+
+namespace Pannus.Linux;
+
+/// <summary>
+/// The stat file of a thread, kept open (proc_pid_stat(5)). To read it allocates nothing, and unlike a look into its memory
+/// does not keep the thread from mapping (mmap_lock). The file of a process, which /proc/TID/stat is as well, takes the kernel
+/// a look at all of its threads.
+/// </summary>
+internal struct ThreadStat : IDisposable
+{
+    // Behind the name, the state is the first field and the processor the 37th.
+    private const int ProcessorField = 36;
+
+    private int _descriptor;
+
+    /// <summary>Of no thread.</summary>
+    public static ThreadStat None => new() { _descriptor = -1, State = 'X', Processor = -1 };
+
+    /// <summary>State letter: R, S, D, T, t, Z, X. X as well when the thread is gone.</summary>
+    public char State { get; private set; }
+
+    /// <summary>Processor that the thread runs on, or ran on last; -1 when the thread is gone.</summary>
+    public int Processor { get; private set; }
+
+    /// <summary>Whether the thread has a processor, waits for one, or for memory or a disk.</summary>
+    public readonly bool IsBusy => State is 'R' or 'D';
+
+    /// <summary>Whether that is the processor that the calling thread runs on.</summary>
+    public readonly unsafe bool IsHere
+    {
+        get
+        {
+            uint processor = 0;
+            return Syscall.Call(Syscall.Getcpu, (long)&processor) == 0 && processor == Processor;
+        }
+    }
+
+    /// <summary>Opens the file and reads it a first time.</summary>
+    public static ThreadStat Open(int pid, int tid)
+    {
+        var stat = new ThreadStat { _descriptor = Syscall.Open($"/proc/{pid}/task/{tid}/stat", Syscall.ORdonly) };
+        stat.Read();
+        return stat;
+    }
+
+    /// <summary>State and processor right now.</summary>
+    public static ThreadStat Read(int pid, int tid)
+    {
+        using ThreadStat stat = Open(pid, tid);
+        return stat;
+    }
+
+    /// <summary>Reads the file again.</summary>
+    public void Read()
+    {
+        Span<byte> text = stackalloc byte[1024];
+        int length = _descriptor < 0 ? 0 : ProcessMemory.ReadAt(_descriptor, text);
+        // The name is in parentheses and may hold some; nothing that follows does.
+        int end = length > 0 ? text[..length].LastIndexOf((byte)')') : -1;
+        (State, Processor) = ('X', -1);
+        if (end < 0 || end + 2 >= length) return;
+        ReadOnlySpan<byte> fields = text[(end + 2)..length];
+        State = (char)fields[0];
+        for (int i = 0; i < ProcessorField; i++) fields = fields[(fields.IndexOf((byte)' ') + 1)..];
+        if (Utf8Parser.TryParse(fields, out int processor, out _)) Processor = processor;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_descriptor >= 0) _ = Syscall.Call(Syscall.Close, _descriptor);
+        _descriptor = -1;
+    }
+}

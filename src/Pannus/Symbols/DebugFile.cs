@@ -1,0 +1,49 @@
+using Pannus.Core;
+using Pannus.Elf;
+using Pannus.Targets;
+
+namespace Pannus.Symbols;
+
+/// <summary>
+/// The separate debug file of a stripped module, found by build id as gdb does ("Debugging Information in Separate
+/// Files"): in the target's own file system first, then in this one.
+/// </summary>
+internal static class DebugFile
+{
+    private const string Directory = "/usr/lib/debug/.build-id";
+
+    /// <summary>The debug file of a module; null when there is none of the same build.</summary>
+    public static ElfImage? Find(TargetProcess target, TargetModule module)
+    {
+        if (module.BuildId.Length < 4) return null;
+        string path = $"{Directory}/{module.BuildId[..2]}/{module.BuildId[2..]}.debug";
+        foreach (string root in (string[])[target.Root, ""])
+        {
+            try
+            {
+                if (!File.Exists(root + path)) continue;
+                ElfImage image = ElfImage.OpenFile(root + path, path);
+                if (image.BuildId == module.BuildId && image.HasSymbolTable) return image;
+                image.Dispose();
+            }
+            catch (PatchException)
+            {
+                // A file that is damaged is as good as none.
+            }
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Opens the file that the user names for a module. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>,
+    /// <see cref="PatchErrorId.PatchFileInvalid"/>, <see cref="PatchErrorId.BuildIdMismatch"/>.
+    /// </summary>
+    public static ElfImage Open(string path, TargetModule module)
+    {
+        ElfImage image = ElfImage.OpenFile(path);
+        if (!image.HasSymbolTable) throw image.Invalid("it has no symbol table (.symtab)");
+        if (image.BuildId == module.BuildId || image.BuildId.Length == 0 || module.BuildId.Length == 0) return image;
+        throw new PatchException(PatchErrorId.BuildIdMismatch,
+            $"{path} is of build {image.BuildId}, and {module.Name} runs build {module.BuildId}. Give the symbols of that build.");
+    }
+}

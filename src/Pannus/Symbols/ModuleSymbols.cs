@@ -1,0 +1,133 @@
+using System.Text;
+using Pannus.Core;
+using Pannus.Elf;
+using Pannus.Targets;
+
+namespace Pannus.Symbols;
+
+/// <summary>
+/// The symbols of one module of a target, from the best source there is: map file, then <c>.symtab</c>, then a separate
+/// debug file, then <c>.dynsym</c>.
+/// </summary>
+internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, ResolverOptions options)
+{
+    private readonly MapFile? _map = module.IsExecutable && options.MapFile is { } path ? MapFile.Read(path) : null;
+    private (ElfSymbolTable Table, SymbolSource Source)[]? _tables;
+
+    public TargetModule Module => module;
+
+    /// <summary>All symbols of the given names, each with its address in the target.</summary>
+    public IReadOnlyList<ResolvedSymbol> Find(IReadOnlyCollection<string> names)
+    {
+        string[] wanted = [.. names.Distinct(StringComparer.Ordinal)];
+        return Collect(table => table.Find(wanted), wanted);
+    }
+
+    /// <summary>The symbols of a name that the dynamic linker sees; of a static program, all that are global.</summary>
+    public IEnumerable<ResolvedSymbol> FindExported(string name)
+    {
+        ElfSymbolTable table = module.Image.DynamicSymbols.Count > 0 ? module.Image.DynamicSymbols : module.Image.SymbolTable;
+        foreach ((ElfSymbol s, _) in table.Find([name]))
+        {
+            if (s.IsDefined && s.IsEntity && !s.IsLocal && !s.IsHidden && !s.IsCommon)
+                yield return Resolve(s, "", SymbolSource.DynamicSymbolTable);
+        }
+    }
+
+    /// <summary>All symbols whose name a predicate accepts.</summary>
+    public IReadOnlyList<ResolvedSymbol> Find(Func<string, bool> isWanted) =>
+        Collect(table => table.Find(name => isWanted(Encoding.UTF8.GetString(name))), _map?.Names.Where(isWanted) ?? []);
+
+    /// <summary>As the other, by the bytes of a name, which costs less; a map file is left out.</summary>
+    public IReadOnlyList<ResolvedSymbol> Find(Utf8NamePredicate isWanted) => Collect(table => table.Find(isWanted), []);
+
+    private List<ResolvedSymbol> Collect(Func<ElfSymbolTable, List<(ElfSymbol, string)>> search, IEnumerable<string> names)
+    {
+        List<ResolvedSymbol> found = [];
+        HashSet<(string, ulong)> seen = [];
+        foreach ((ElfSymbolTable table, SymbolSource source) in Tables)
+        {
+            foreach ((ElfSymbol symbol, string file) in search(table))
+            {
+                if (!symbol.IsDefined || !symbol.IsEntity || symbol.IsCommon) continue;
+                ResolvedSymbol resolved = Resolve(symbol, file, source);
+                if (seen.Add((resolved.Name + "@" + resolved.Version, resolved.Address))) found.Add(resolved);
+            }
+        }
+        if (_map is not null) AddFromMap(found, names);
+        return found;
+    }
+
+    private (ElfSymbolTable Table, SymbolSource Source)[] Tables => _tables ??= OpenTables();
+
+    private (ElfSymbolTable, SymbolSource)[] OpenTables()
+    {
+        ElfSymbolTable dynamic = module.Image.DynamicSymbols;
+        (ElfSymbolTable, SymbolSource) exported = (dynamic, SymbolSource.DynamicSymbolTable);
+        if (module.IsExecutable && options.SymbolFile is { } path)
+            return [(DebugFile.Open(path, module).SymbolTable, SymbolSource.DebugFile), exported];
+        if (module.Image.HasSymbolTable) return [(module.Image.SymbolTable, SymbolSource.SymbolTable), exported];
+        return DebugFile.Find(target, module) is { } debug
+            ? [(debug.SymbolTable, SymbolSource.DebugFile), exported] : [exported];
+    }
+
+    // The map file has the say on addresses; sizes and kinds come from the tables where they know the name too. Where the two
+    // contradict each other the map file is of another build, and everything in it would lead astray.
+    private void AddFromMap(List<ResolvedSymbol> found, IEnumerable<string> names)
+    {
+        foreach (string name in names)
+        {
+            if (_map!.Find(name) is not { } linked) continue;
+            ulong address = module.LoadBias + linked;
+            List<int> same = [.. Enumerable.Range(0, found.Count).Where(i => found[i].Name == name)];
+            int match = same.FindIndex(i => found[i].Address == address);
+            if (match >= 0)
+            {
+                found[same[match]] = found[same[match]] with { Source = SymbolSource.MapFile };
+                continue;
+            }
+            if (same.FirstOrDefault(i => !found[i].IsLocal && found[i].Type != SymbolType.ThreadLocal, -1) is >= 0 and var other)
+            {
+                throw new PatchException(PatchErrorId.BuildIdMismatch,
+                    $"{_map.Path} has {name} at 0x{linked:x}, and the program itself at 0x{found[other].Address - module.LoadBias:x}: "
+                    + $"the map file is of another build than {target.DisplayName}.");
+            }
+            found.Add(new ResolvedSymbol
+            {
+                Id = target.Id, StartTicks = target.StartTicks, Name = name, Address = address, Size = 0, Type = SymbolType.None,
+                IsLocal = false, Module = module.Name, Source = SymbolSource.MapFile,
+            });
+        }
+    }
+
+    private ResolvedSymbol Resolve(in ElfSymbol symbol, string file, SymbolSource source)
+    {
+        string name = symbol.Name, version = symbol.Version;
+        bool isDefault = symbol.IsDefaultVersion;
+        // A linker writes versions into the names of .symtab: foo@V1, and foo@@V2 for the default.
+        int at = version.Length == 0 ? name.IndexOf('@') : -1;
+        if (at > 0) (name, version, isDefault) = (name[..at], name[at..].TrimStart('@'), name.AsSpan(at).StartsWith("@@"));
+        return new ResolvedSymbol
+        {
+            Id = target.Id,
+            StartTicks = target.StartTicks,
+            Name = name,
+            Address = symbol.IsAbsolute || symbol.IsThreadLocal ? symbol.Value : module.LoadBias + symbol.Value,
+            Size = symbol.Size,
+            Type = symbol.Type switch
+            {
+                ElfSymbolType.Object => SymbolType.Object,
+                ElfSymbolType.Function => SymbolType.Function,
+                ElfSymbolType.ThreadLocal => SymbolType.ThreadLocal,
+                ElfSymbolType.IndirectFunction => SymbolType.IndirectFunction,
+                _ => SymbolType.None,
+            },
+            IsLocal = symbol.IsLocal,
+            Module = module.Name,
+            Version = version,
+            IsDefaultVersion = isDefault,
+            File = file,
+            Source = source,
+        };
+    }
+}

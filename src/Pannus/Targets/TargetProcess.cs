@@ -1,0 +1,149 @@
+using Pannus.Core;
+using Pannus.Linux;
+using Pannus.Machines;
+
+namespace Pannus.Targets;
+
+/// <summary>
+/// A running process that is about to be looked at or patched. It is named by its id and its start time; a pidfd and
+/// a descriptor of its memory are held from the first sight to the last write, so that a recycled id or an execve can
+/// never lead a write astray.
+/// </summary>
+public sealed class TargetProcess : IDisposable
+{
+    private readonly int _pidfd;
+    private readonly ProcessMemory _memory;
+    private MemoryMap? _map;
+    private IReadOnlyList<TargetModule>? _modules;
+
+    private TargetProcess(int id, int viewId, ulong startTicks, int pidfd, ProcessMemory memory, ProcessStatus status)
+    {
+        Id = id;
+        ViewId = viewId;
+        StartTicks = startTicks;
+        _pidfd = pidfd;
+        _memory = memory;
+        Name = status.Name;
+    }
+
+    /// <summary>Process id in this pid namespace.</summary>
+    public int Id { get; }
+
+    /// <summary>Start time in clock ticks after boot (field 22 of proc(5) stat).</summary>
+    public ulong StartTicks { get; }
+
+    /// <summary>Command name as the kernel keeps it (at most 15 bytes).</summary>
+    public string Name { get; }
+
+    /// <summary>How messages name the target: "name (id)".</summary>
+    public string DisplayName => $"{Name} ({Id})";
+
+    /// <summary>
+    /// The id whose directory in /proc shows the address space: the process, or a live thread of one whose first thread
+    /// has ended (which then shows no maps, no memory and no root).
+    /// </summary>
+    internal int ViewId { get; }
+
+    /// <summary>The target's root directory as seen from here; ends in no slash.</summary>
+    public string Root => $"/proc/{ViewId}/root";
+
+    /// <summary>The target's memory.</summary>
+    public IMemoryReader Memory => _memory;
+
+    internal ProcessMemory WritableMemory => _memory;
+
+    /// <summary>The memory map, as of the first call or the last <see cref="Refresh"/>.</summary>
+    public MemoryMap Map => _map ??= ReadMap();
+
+    /// <summary>
+    /// The ELF files mapped into the target in the dynamic linker's search order: executable first, then its libraries,
+    /// then whatever the dynamic linker does not list (vdso, statically loaded files).
+    /// </summary>
+    public IReadOnlyList<TargetModule> Modules => _modules ??= ModuleScanner.Scan(this);
+
+    /// <summary>The program itself.</summary>
+    public TargetModule Executable => Modules[0];
+
+    /// <summary>What machine its program is for. Error: <see cref="PatchErrorId.ArchitectureMismatch"/> when Pannus cannot patch it.</summary>
+    internal TargetArchitecture Architecture => TargetArchitecture.Of(Executable.Image)
+        ?? throw TargetAccess.WrongArchitecture(DisplayName, Executable.Image);
+
+    /// <summary>Ids of the threads that are there now.</summary>
+    public IReadOnlyList<int> ThreadIds => [.. ProcFile.ThreadIds(Id)];
+
+    /// <summary>
+    /// Opens a process. Errors: <see cref="PatchErrorId.TargetNotFound"/>, <see cref="PatchErrorId.AccessDenied"/>,
+    /// <see cref="PatchErrorId.TargetReplaced"/> when <paramref name="startTicks"/> is given and differs.
+    /// </summary>
+    public static TargetProcess Open(int id, ulong? startTicks = null)
+    {
+        if (id <= 0) throw NotFound(id);
+        ulong found = ProcFile.StartTicks(id) ?? throw NotFound(id);
+        if (startTicks is { } expected && expected != found) throw Replaced(id);
+        ProcessStatus status = ProcessStatus.TryRead(id) ?? throw NotFound(id);
+        if (TargetAccess.WhyNotATarget(id, status) is { } refusal) throw refusal;
+        int viewId = TargetAccess.ViewId(id, status) ?? throw NotFound(id);
+
+        long pidfd = Syscall.Call(Syscall.PidfdOpen, id);
+        if (pidfd < 0) throw NotFound(id);
+        ProcessMemory? memory = null;
+        try
+        {
+            memory = ProcessMemory.Open(viewId, out long error);
+            if (memory is null || ProcFile.TryRead($"/proc/{viewId}/maps") is null)
+                throw TargetAccess.Denied(id, status, error);
+            // Checked after both descriptors are open: from here on they belong to this very process.
+            if (ProcFile.StartTicks(id) != found) throw Replaced(id);
+            return new TargetProcess(id, viewId, found, (int)pidfd, memory, status);
+        }
+        catch
+        {
+            memory?.Dispose();
+            _ = Syscall.Call(Syscall.Close, pidfd);
+            throw;
+        }
+    }
+
+    /// <summary>Forgets the memory map and the modules, so that the next look reads them anew.</summary>
+    public void Refresh()
+    {
+        _map = null;
+        _modules = null;
+    }
+
+    /// <summary>Whether the process this was opened on still runs: a pidfd turns readable when its last thread ends.</summary>
+    public bool IsAlive => !Syscall.IsReadable(_pidfd);
+
+    /// <summary>
+    /// Throws when the process is gone, or has become another program: <see cref="PatchErrorId.TargetNotFound"/>,
+    /// <see cref="PatchErrorId.TargetReplaced"/>.
+    /// </summary>
+    internal void CheckStillThere()
+    {
+        if (!IsAlive) throw new PatchException(PatchErrorId.TargetNotFound, $"{DisplayName} has exited.");
+        Span<byte> header = stackalloc byte[1];
+        if (_memory.Read(Executable.Start, header) != 1)
+        {
+            throw new PatchException(PatchErrorId.TargetReplaced,
+                $"{DisplayName} has started another program (execve) since it was looked at. Look it up again.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _ = Syscall.Call(Syscall.Close, _pidfd);
+        GC.SuppressFinalize(this);
+    }
+
+    private MemoryMap ReadMap() =>
+        MemoryMap.Parse(ProcFile.TryRead($"/proc/{ViewId}/maps") ?? throw NotFound(Id));
+
+    private static PatchException NotFound(int id) =>
+        new(PatchErrorId.TargetNotFound, $"There is no process {id}.");
+
+    private static PatchException Replaced(int id) =>
+        new(PatchErrorId.TargetReplaced, $"Process {id} is another one than the one that was looked up: "
+            + "that has exited and its id was used again. Look it up again.");
+}
