@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Pannus.Linux;
 
 /// <summary>
@@ -30,6 +32,16 @@ internal readonly unsafe record struct FileIdentity(ulong Device, ulong Inode, l
         byte[] name = new byte[System.Text.Encoding.UTF8.GetByteCount(path) + 1];
         System.Text.Encoding.UTF8.GetBytes(path, name);
         fixed (byte* p = name) return Syscall.Call(Syscall.Stat, (long)p, (long)stat) == 0 ? Read(stat) : null;
+    }
+
+    /// <summary>What proc_locks(5) calls an open file of any kind: device and inode.</summary>
+    public static string DeviceAndInode(int descriptor)
+    {
+        byte* stat = stackalloc byte[StatSize];
+        if (Syscall.Call(Syscall.Fstat, descriptor, (long)stat) != 0) return "";
+        // makedev(3).
+        ulong device = *(ulong*)stat, major = (device >> 8) & 0xfff, minor = (device & 0xff) | ((device >> 12) & 0xfff00);
+        return string.Create(CultureInfo.InvariantCulture, $"{major:x2}:{minor:x2}:{*(ulong*)(stat + 8)}");
     }
 
     private static FileIdentity? Read(byte* stat) => (*(uint*)(stat + 24) & TypeMask) != Regular ? null : new FileIdentity(

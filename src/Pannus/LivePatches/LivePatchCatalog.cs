@@ -17,7 +17,7 @@ public static class LivePatchCatalog
     {
         JournalEntry[] entries = [.. TargetJournal.Read(target).Entries.Where(IsPatch)];
         bool isAtWork = entries.Any(e => e.IsHalfWay || e.State == JournalState.None)
-            && TargetLock.HolderOf(target.Id, target.StartTicks) is not null;
+            && TargetLock.IsTaken(target);
         return [.. entries.Select(e => Describe(target, e, isAtWork))];
     }
 

@@ -1,78 +1,112 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Sockets;
 using Pannus.Core;
 using Pannus.Linux;
 
 namespace Pannus.Targets;
 
 /// <summary>
-/// Keeps two patchers out of one target. It is an abstract Unix socket (unix(7)) named for the target: it leaves nothing
-/// behind when its owner dies, and whoever finds it taken can ask the kernel who holds it.
+/// Keeps two patchers out of one target, wherever on the host they are: a lock (flock(2)) on what the kernel has once for
+/// each process, whatever namespaces it is looked at from. It leaves nothing behind when its owner dies.
 /// </summary>
+/// <remarks>
+/// That is the process itself, by its pidfd, which has an inode of its own since Linux 6.9 (pidfs). Before that all pidfds
+/// share one, and the lock is on the target's pid namespace: patchers of processes in one such namespace take turns.
+/// Anyone who sees a process may take its lock, and can keep patchers from it, but is named by the refusal.
+/// </remarks>
 internal sealed class TargetLock : IDisposable
 {
-    private const int SolSocket = 1, SoPeerCred = 17;
-    private readonly Socket _socket;
+    private const int Shared = 1, Exclusive = 2, DoNotWait = 4;
 
-    private TargetLock(Socket socket) => _socket = socket;
+    private readonly int _descriptor;
 
-    /// <summary>Takes the lock. Error: <see cref="PatchErrorId.TargetBusy"/> when another holds it for the whole time.</summary>
+    private TargetLock(int descriptor) => _descriptor = descriptor;
+
+    /// <summary>
+    /// Takes the lock. Errors: <see cref="PatchErrorId.TargetBusy"/> when another holds it for the whole time,
+    /// <see cref="PatchErrorId.TargetNotFound"/>.
+    /// </summary>
     public static TargetLock Take(TargetProcess target, TimeSpan timeout, CancellationToken cancellation)
     {
-        UnixDomainSocketEndPoint address = Address(target.Id, target.StartTicks);
-        long start = Stopwatch.GetTimestamp();
-        for (int wait = 1; ; wait = Math.Min(wait * 2, 50))
+        int descriptor = Open(target.Id, target.ViewId);
+        try
         {
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
+            // Looked at when the descriptor is there: it is this very process's, and no later one's of the same id.
+            if (descriptor < 0 || !target.IsAlive)
             {
-                socket.Bind(address);
-                socket.Listen(16);
-                return new TargetLock(socket);
+                throw target.IsAlive
+                    ? new PatchException(PatchErrorId.AccessDenied, $"The lock that keeps two patchers out of "
+                        + $"{target.DisplayName} could not be opened: {Errno.Text(-descriptor)}.")
+                    : new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");
             }
-            catch (SocketException e)
+            long start = Stopwatch.GetTimestamp();
+            for (int wait = 1; Syscall.Call(Syscall.Flock, descriptor, Exclusive | DoNotWait) is var result and not 0;
+                wait = Math.Min(wait * 2, 50))
             {
-                socket.Dispose();
-                if (e.SocketErrorCode != SocketError.AddressAlreadyInUse)
+                if (result is not (-Errno.EAGAIN or -Errno.EINTR))
                 {
                     throw new PatchException(PatchErrorId.AccessDenied, $"The lock that keeps two patchers out of "
-                        + $"{target.DisplayName} (an abstract Unix socket) could not be made: {e.Message}.", e);
+                        + $"{target.DisplayName} (flock) could not be taken: {Errno.Text(-result)}.");
+                }
+                if (Stopwatch.GetElapsedTime(start) > timeout)
+                {
+                    throw new PatchException(PatchErrorId.TargetBusy, $"{target.DisplayName} is being patched by "
+                        + $"{DescribeHolder(descriptor)}. Wait for it to finish and try again.");
+                }
+                if (cancellation.WaitHandle.WaitOne(wait))
+                {
+                    throw new PatchException(PatchErrorId.Interrupted,
+                        $"Interrupted. {target.DisplayName} was not touched.");
                 }
             }
-            if (Stopwatch.GetElapsedTime(start) > timeout)
-            {
-                string who = Holder(address) is { } pid ? $"{ProcessStatus.TryRead(pid)?.Name ?? "process"} ({pid})" : "another process";
-                throw new PatchException(PatchErrorId.TargetBusy,
-                    $"{target.DisplayName} is being patched by {who}. Wait for it to finish and try again.");
-            }
-            if (cancellation.WaitHandle.WaitOne(wait))
-                throw new PatchException(PatchErrorId.Interrupted, $"Interrupted. {target.DisplayName} was not touched.");
+            return new TargetLock(descriptor);
+        }
+        catch
+        {
+            if (descriptor >= 0) _ = Syscall.Call(Syscall.Close, descriptor);
+            throw;
         }
     }
 
-    /// <summary>Process id of the patcher that works on a target now; null when none does.</summary>
-    public static int? HolderOf(int id, ulong startTicks) => Holder(Address(id, startTicks));
-
-    public void Dispose() => _socket.Dispose();
-
-    private static UnixDomainSocketEndPoint Address(int id, ulong startTicks) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"\0pannus/{id}/{startTicks}"));
-
-    private static int? Holder(UnixDomainSocketEndPoint address)
+    /// <summary>Whether a patcher works on a target now.</summary>
+    public static bool IsTaken(TargetProcess target)
     {
-        try
+        int descriptor = Open(target.Id, target.ViewId);
+        if (descriptor < 0) return false;
+        bool isTaken = Syscall.Call(Syscall.Flock, descriptor, Shared | DoNotWait) == -Errno.EAGAIN;
+        _ = Syscall.Call(Syscall.Close, descriptor);
+        return isTaken;
+    }
+
+    public void Dispose() => _ = Syscall.Call(Syscall.Close, _descriptor);
+
+    private static int Open(int id, int viewId)
+    {
+        int process = (int)Syscall.Call(Syscall.PidfdOpen, id);
+        if (process < 0 || IsOfItsOwn(process)) return process;
+        _ = Syscall.Call(Syscall.Close, process);
+        return Syscall.Open($"/proc/{viewId}/ns/pid", Syscall.ORdonly);
+    }
+
+    // Whether a pidfd lies on pidfs. The first field of struct statfs is the type of the file system.
+    private static unsafe bool IsOfItsOwn(int process)
+    {
+        const long pidfs = 0x50494446;
+        long* status = stackalloc long[16];
+        return Syscall.Call(Syscall.Fstatfs, process, (long)status) == 0 && *status == pidfs;
+    }
+
+    // proc_locks(5): "1: FLOCK  ADVISORY  WRITE 4711 00:05:75377 0 EOF". Who is not in this pid namespace is not listed.
+    private static string DescribeHolder(int descriptor)
+    {
+        string file = FileIdentity.DeviceAndInode(descriptor);
+        foreach (string line in (ProcFile.TryRead("/proc/locks") ?? "").Split('\n'))
         {
-            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            socket.Connect(address);
-            // struct ucred: pid, uid, gid.
-            Span<byte> credentials = stackalloc byte[12];
-            socket.GetRawSocketOption(SolSocket, SoPeerCred, credentials);
-            return BitConverter.ToInt32(credentials);
+            string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (fields.Length < 6 || fields[1] != "FLOCK" || fields[5] != file
+                || !int.TryParse(fields[4], CultureInfo.InvariantCulture, out int pid) || pid <= 0) continue;
+            return $"{ProcessStatus.TryRead(pid)?.Name ?? "process"} ({pid})";
         }
-        catch (SocketException)
-        {
-            return null;
-        }
+        return "a process of another pid namespace";
     }
 }

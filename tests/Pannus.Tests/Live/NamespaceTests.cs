@@ -1,5 +1,8 @@
 using System.Globalization;
+using Pannus.Applying;
+using Pannus.Backends;
 using Pannus.LivePatches;
+using Pannus.Targets;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
@@ -53,6 +56,38 @@ public abstract class NamespaceTests(string machine)
         Assert.Contains("user namespace", problems);
         program.Say("value");
         Assert.Equal("value 2", program.WaitFor(l => l.StartsWith("value", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_patcher_in_another_network_namespace_waits_for_the_first_and_is_told_who_it_is()
+    {
+        using TargetProgram program = TargetProgram.Start(Built.Target("threads", _fast), "1");
+        _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
+        string script = $"Invoke-LivePatch {program.Id} {_patch} '' {Commands("threads")} -Timeout 0.5 -ErrorAction Stop";
+        using (PatchSuspension hold = PatchSuspension.Start(TargetProcess.Open(program.Id), BackendKind.Auto,
+            TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(20)))
+        {
+            (int code, _, string problems) = Host.Run("unshare", "--net", s_pannus, "-Command", script);
+            Assert.Equal(1, code);
+            Assert.Contains("is being patched by", problems);
+            Assert.Contains($"({Environment.ProcessId})", problems);
+        }
+        Assert.Equal(0, Host.Run("unshare", "--net", s_pannus, "-Command", script).Code);
+    }
+
+    [Fact]
+    public void A_patcher_in_another_pid_namespace_keeps_those_out_who_do_not_see_it()
+    {
+        // Its own process 1, which both patchers see, each by another id.
+        using TargetProgram program = TargetProgram.Start("unshare", "--kill-child", "--pid", "--fork", "--mount-proc", Built.Target("threads", _fast), "1");
+        _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
+        int child = Child(program.Id);
+        using PatchSuspension hold = PatchSuspension.Start(TargetProcess.Open(child), BackendKind.Auto,
+            TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(20));
+        (int code, _, string problems) = Host.Run("nsenter", "--target", $"{child}", "--pid", "--mount", s_pannus, "-Command",
+            $"Invoke-LivePatch 1 {_patch} '' {Commands("threads")} -Timeout 0.5 -ErrorAction Stop");
+        Assert.Equal(1, code);
+        Assert.Contains("is being patched by a process of another pid namespace", problems);
     }
 
     [Fact]
