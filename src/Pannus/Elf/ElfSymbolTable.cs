@@ -240,6 +240,9 @@ public readonly struct ElfSymbol
     /// <summary>Whether it is STV_HIDDEN or STV_INTERNAL.</summary>
     public bool IsHidden => (_other & 3) is 1 or 2;
 
+    /// <summary>Whether it is STV_PROTECTED: its own module's references are bound to it.</summary>
+    public bool IsProtected => (_other & 3) == 3;
+
     /// <summary>Name without version.</summary>
     public string Name => _table is null ? "" : _table.NameAt(_name);
 
