@@ -8,6 +8,8 @@ namespace Pannus.Applying;
 /// <summary>Everything of one patch that is mapped into a target, each with its place: image, long-jump pages and record.</summary>
 internal sealed record PatchLoad
 {
+    private const int HashLength = 12;
+
     private PatchLoad(MapRequest request, PatchPlacement placement, IReadOnlyList<LongJumpPage> longJumps, JournalSegment journal, byte[] record) =>
         (Request, Placement, LongJumps, Journal, Record) = (request, placement, longJumps, journal, record);
 
@@ -30,7 +32,7 @@ internal sealed record PatchLoad
         ulong size = JournalSegment.SizeOf(bytes);
         var image = new AddressRange(placement.Address, placement.Image.Size);
         MemoryMap map = target.Map.With(longJumps.Select(i => new AddressRange(i.Address, (ulong)i.Code.Length)).Append(image));
-        ulong address = AddressSpace.FindGap(target.Architecture, map, image, size, LongJumpPage.PageSize) ?? throw new PatchException(PatchErrorId.NoAddressSpace,
+        ulong address = AddressSpace.FindGap(target.Architecture, map, image, size, Page.Size) ?? throw new PatchException(PatchErrorId.NoAddressSpace,
             $"There is no gap of {size >> 10} KiB in {target.DisplayName} for the record of {placement.Image.Name}.");
         var journal = new JournalSegment(address, size);
 
@@ -43,6 +45,10 @@ internal sealed record PatchLoad
             next += (ulong)page.Code.Length;
         }
         segments.Add(new MapSegment(address, size, next, MemoryAccess.Read));
-        return new PatchLoad(new MapRequest(MountName.Of(patch.FileName, record.LivePatchId), segments), placement, longJumps, journal, bytes);
+        return new PatchLoad(new MapRequest(NameOf(patch, record.LivePatchId), segments), placement, longJumps, journal, bytes);
     }
+
+    /// <summary>The name that a patch's mappings bear; of one that is only mounted with the beginning of the file's hash for an id.</summary>
+    public static string NameOf(PatchFile patch, string livePatchId = "") =>
+        MountName.Of(patch.FileName, livePatchId.Length > 0 ? livePatchId : patch.Sha256[..HashLength]);
 }

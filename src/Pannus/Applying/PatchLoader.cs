@@ -10,8 +10,6 @@ namespace Pannus.Applying;
 /// <summary>Puts patch files into targets, and takes them out again. The target runs meanwhile but for one short stop of one thread.</summary>
 public static class PatchLoader
 {
-    private const int MountedIdLength = 12;
-
     /// <summary>
     /// Maps a patch near the program of the target and relocates it; nothing calls it yet. Errors: those of
     /// <see cref="PatchFile.Open"/> and of the resolver, <see cref="PatchErrorId.RelocationUnsupported"/>,
@@ -153,7 +151,7 @@ public static class PatchLoader
     internal static PatchModule Describe(TargetProcess target, PatchFile patch, PatchPlacement placement, TimeSpan pause) => new()
     {
         Id = target.Id,
-        Name = MountName.Of(patch.FileName, patch.Sha256[..MountedIdLength]),
+        Name = PatchLoad.NameOf(patch),
         Path = patch.Path,
         Sha256 = patch.Sha256,
         Address = placement.Address,

@@ -3,6 +3,7 @@ using Iced.Intel;
 using Pannus.Backends;
 using Pannus.Core;
 using Pannus.Journal;
+using Pannus.Machines;
 using Pannus.Safety;
 using Pannus.Symbols;
 using Pannus.Targets;
@@ -104,13 +105,13 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
     private bool IsLeftOut(in MemoryRegion region) => IsOurs(region.Start) || region.Access.HasFlag(MemoryAccess.Shared)
         || !region.Access.HasFlag(MemoryAccess.Read) || region.Path.StartsWith("[v", StringComparison.Ordinal);
 
-    private bool IsModuleData(MemoryRegion region) => target.Modules.Any(m => m.Start <= region.Start && region.Start < m.End);
+    private bool IsModuleData(MemoryRegion region) => target.ModuleAt(region.Start) is not null;
 
     private ulong? FindJump(in MemoryRegion region) => Find(region, (at, bytes) =>
     {
         for (int i = 0; i + 5 <= bytes.Length; i++)
         {
-            if (bytes[i] is not (0xe9 or 0xe8)) continue;
+            if (!X86Jump.IsNearBranch(bytes[i])) continue;
             if (!IsOurs(_word.Wrap(at + (ulong)i + 5 + (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes[(i + 1)..])))) continue;
             if (!IsOfFile(at + (ulong)i, bytes.Slice(i, 5))) return i;
         }
@@ -128,7 +129,7 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
     // that is no rare thing.
     private bool IsOfFile(ulong address, ReadOnlySpan<byte> bytes)
     {
-        TargetModule? module = target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End);
+        TargetModule? module = target.ModuleAt(address);
         Span<byte> file = stackalloc byte[bytes.Length];
         return module is { Image.IsFromMemory: false } && module.Image.TryReadVirtual(address - module.LoadBias, file) && bytes.SequenceEqual(file);
     }

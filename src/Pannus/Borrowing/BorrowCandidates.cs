@@ -1,4 +1,3 @@
-using System.Globalization;
 using Pannus.Holding;
 using Pannus.Linux;
 using Pannus.Machines;
@@ -33,8 +32,7 @@ internal static class BorrowCandidates
             placement.Avoid(stat.Processor);
             return Running;
         }
-        string[] call = (ProcFile.TryRead($"/proc/{tid}/syscall") ?? "").Split(' ');
-        if (!long.TryParse(call[0], CultureInfo.InvariantCulture, out long number)) return Running;
-        return syscalls.IsRestarted(number) ? 0 : syscalls.IsLate(number) ? 1 : 3;
+        if (SleepingCall.TryRead(tid) is not { } call) return Running;
+        return syscalls.IsRestarted(call.Number) ? 0 : syscalls.IsLate(call.Number) ? 1 : 3;
     }
 }

@@ -44,7 +44,7 @@ internal static class CaveRepair
     private static byte[] Original(TargetProcess target, ulong address, int length)
     {
         byte[] original = new byte[length];
-        TargetModule module = target.Modules.First(m => address >= m.Start && address < m.End);
+        TargetModule module = target.ModuleAt(address)!;
         if (module.Image.IsFromMemory) return original;
         ProgramHeader segment = module.Image.ProgramHeaders
             .Last(p => p.IsLoad && p.Access.HasFlag(MemoryAccess.Execute) && module.LoadBias + p.VirtualAddress <= address);

@@ -10,8 +10,6 @@ namespace Pannus.Borrowing;
 /// </summary>
 internal static class CodeCave
 {
-    private const ulong PageSize = 4096;
-
     /// <summary>
     /// Address of <paramref name="length"/> unused executable bytes, aligned to 16. Error:
     /// <see cref="PatchErrorId.NoAddressSpace"/>.
@@ -24,8 +22,8 @@ internal static class CodeCave
             {
                 if (!segment.IsLoad || !segment.Access.HasFlag(MemoryAccess.Execute)) continue;
                 ulong end = module.LoadBias + segment.VirtualAddress + segment.MemorySize;
-                ulong start = (end + 15) & ~15ul;
-                ulong pageEnd = (end + PageSize - 1) & ~(PageSize - 1);
+                ulong start = Page.Up(end, 16);
+                ulong pageEnd = Page.Up(end);
                 if (start + (ulong)length > pageEnd) continue;
                 // A file's, or the kernel's vdso (which a static program may have to offer only): no memory that somebody
                 // fills. What is written there is a copy of this process's own.

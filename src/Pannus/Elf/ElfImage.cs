@@ -80,7 +80,7 @@ public sealed partial class ElfImage : IDisposable
     public static ElfImage FromMemory(IMemoryReader memory, ulong start, string displayName)
     {
         // Program headers lie in the first page, where every linker puts them.
-        byte[] page = new byte[4096];
+        byte[] page = new byte[Page.Size];
         int read = memory.Read(start, page);
         // The section headers are not in memory: e_shoff, and e_shnum with e_shstrndx, are made to say so.
         bool is64 = page[4] == 2;
@@ -89,7 +89,7 @@ public sealed partial class ElfImage : IDisposable
         using ElfImage headers = FromBytes(page[..read], displayName);
         ProgramHeader[] loads = [.. headers.ProgramHeaders.Where(p => p.IsLoad && p.MemorySize > 0)];
         if (loads.Length == 0) throw headers._bytes.Invalid("no segments");
-        ulong first = loads.Min(l => l.VirtualAddress) & ~0xffful, end = loads.Max(l => l.VirtualAddress + l.MemorySize);
+        ulong first = Page.Down(loads.Min(l => l.VirtualAddress)), end = loads.Max(l => l.VirtualAddress + l.MemorySize);
         if (end <= first || end - first > LargestModule || loads.Any(l => l.VirtualAddress + l.MemorySize < l.VirtualAddress))
             throw headers._bytes.Invalid("segments of an impossible size");
 

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Globalization;
 using Pannus.Linux;
 using Pannus.Machines;
 
@@ -103,25 +102,21 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
     // SCHED_OTHER, SCHED_BATCH, SCHED_IDLE: a real-time thread would not have to wait for one of ours.
     private static bool IsOrdinary(int tid) => Syscall.Call(Syscall.SchedGetscheduler, tid) is 0 or 3 or 5;
 
-    // proc_pid_syscall(5): "running", or the call's number, six arguments, stack pointer and program counter.
     private HeldThread? TryReadCall(int tid, bool isUninterruptible)
     {
-        string[] fields = (ProcFile.TryRead($"/proc/{tid}/syscall") ?? "").TrimEnd().Split(' ');
-        if (fields.Length != 9 || !long.TryParse(fields[0], CultureInfo.InvariantCulture, out long number)) return null;
-        bool isWanted = isUninterruptible ? syscalls.MayWaitUninterruptibly(number)
-            : (syscalls.FailsWithEintr(number) && !IsRestartedRead(tid, number, fields[1])) || syscalls.IsLate(number);
-        if (!isWanted) return null;
-        return TryHex(fields[7], out ulong stack) && TryHex(fields[8], out ulong code)
-            ? new HeldThread(tid, code, stack, InSyscall: true) { IsLeftAsleep = true, IsVague = true } : null;
-
-        static bool TryHex(string text, out ulong value) =>
-            ulong.TryParse(text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out value);
+        if (SleepingCall.TryRead(tid) is not { Number: >= 0 } call) return null;
+        bool isWanted = isUninterruptible ? syscalls.MayWaitUninterruptibly(call.Number)
+            : (syscalls.FailsWithEintr(call.Number) && !IsRestartedRead(tid, call)) || syscalls.IsLate(call.Number);
+        return !isWanted ? null : new HeldThread(tid, call.ProgramCounter, call.StackPointer, InSyscall: true)
+        {
+            IsLeftAsleep = true,
+            IsVague = true,
+        };
     }
 
     // Only of a socket, which may have a timeout, and of what has no name (inotify) does a stop make a read fail.
-    private bool IsRestartedRead(int tid, long number, string descriptor) => number == syscalls.Read
-        && ulong.TryParse(descriptor.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong file)
-        && ProcFile.TryReadLink($"/proc/{tid}/fd/{file}") is { } link
+    private bool IsRestartedRead(int tid, in SleepingCall call) => call.Number == syscalls.Read
+        && ProcFile.TryReadLink($"/proc/{tid}/fd/{call.FirstArgument}") is { } link
         && !link.StartsWith("socket:", StringComparison.Ordinal) && !link.StartsWith("anon_inode:", StringComparison.Ordinal);
 
     // proc(5), /proc/PID/schedstat: time on a processor, time waiting for one, number of times it was given one. All 0 where

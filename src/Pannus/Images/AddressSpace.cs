@@ -9,7 +9,7 @@ namespace Pannus.Images;
 /// </summary>
 internal static class AddressSpace
 {
-    private const ulong PageSize = 4096, Guard = 16 * PageSize;
+    private const ulong Guard = 16 * Page.Size;
     private const ulong Reach = (1ul << 31) - (1ul << 20);
     private const ulong LowestAddress = 0x10000; // vm.mmap_min_addr as every distribution sets it.
     private const ulong HeapGrowth = 1ul << 30, StackGrowth = 1ul << 30;
@@ -39,14 +39,11 @@ internal static class AddressSpace
             ulong start = Math.Max(gap.Start, lowest), stop = Math.Min(gap.End, highest);
             if (stop < start || stop - start < size) continue;
             // The end of the gap that is nearer.
-            ulong candidate = stop <= near.Start || start < near.Start ? Down(Math.Min(stop, near.Start) - size) : Up(start);
+            ulong candidate = stop <= near.Start || start < near.Start ? Page.Down(Math.Min(stop, near.Start) - size, alignment) : Page.Up(start, alignment);
             if (candidate < start || candidate + size > stop) continue;
             if (best is null || Distance(candidate, size, near) < Distance(best.Value, size, near)) best = candidate;
         }
         return best;
-
-        ulong Up(ulong address) => (address + alignment - 1) & ~(alignment - 1);
-        ulong Down(ulong address) => address & ~(alignment - 1);
     }
 
     // Free stretches less a guard at each end, and less what the heap and the stack may still grow into.

@@ -10,15 +10,12 @@ namespace Pannus.Images;
 /// </summary>
 /// <param name="Address">Where it lies.</param>
 /// <param name="Code">A page of code.</param>
-internal sealed record LongJumpPage(ulong Address, byte[] Code)
-{
-    public const int PageSize = 4096;
-}
+internal sealed record LongJumpPage(ulong Address, byte[] Code);
 
 /// <summary>Places long-jump pages as planning asks for them.</summary>
 internal sealed class LongJumpPlanner(TargetProcess target, PatchPlacement placement)
 {
-    private const int PageSize = LongJumpPage.PageSize, SlotSize = 16;
+    private const int SlotSize = 16;
     private readonly List<(TargetModule Module, LongJumpPage Page, int Used)> _pages = [];
 
     /// <summary>The long-jump pages so far.</summary>
@@ -30,10 +27,10 @@ internal sealed class LongJumpPlanner(TargetProcess target, PatchPlacement place
     /// </summary>
     public ulong Reach(TargetModule module, ulong destination)
     {
-        int index = _pages.FindIndex(i => i.Module == module && i.Used + SlotSize <= PageSize);
+        int index = _pages.FindIndex(i => i.Module == module && i.Used + SlotSize <= Page.Size);
         if (index < 0)
         {
-            _pages.Add((module, new LongJumpPage(FindPage(module), new byte[PageSize]), 0));
+            _pages.Add((module, new LongJumpPage(FindPage(module), new byte[Page.Size]), 0));
             index = _pages.Count - 1;
         }
         (_, LongJumpPage page, int used) = _pages[index];
@@ -49,13 +46,13 @@ internal sealed class LongJumpPlanner(TargetProcess target, PatchPlacement place
     private ulong FindPage(TargetModule module)
     {
         AddressRange[] taken =
-            [new(placement.Address, placement.Image.Size), .. _pages.Select(i => new AddressRange(i.Page.Address, PageSize))];
+            [new(placement.Address, placement.Image.Size), .. _pages.Select(i => new AddressRange(i.Page.Address, Page.Size))];
         // Room beside what is planned already: ask for so much that the planned part can be stepped over.
         for (ulong pages = 1; pages <= 1024; pages *= 2)
         {
-            if (AddressSpace.FindGap(target.Architecture, target.Map, new(module.Start, module.End - module.Start), pages * PageSize, PageSize) is not { } gap) break;
-            for (ulong at = gap; at < gap + pages * PageSize; at += PageSize)
-                if (!taken.Any(t => t.Overlaps(new AddressRange(at, PageSize)))) return at;
+            if (AddressSpace.FindGap(target.Architecture, target.Map, new(module.Start, module.End - module.Start), pages * Page.Size, Page.Size) is not { } gap) break;
+            for (ulong at = gap; at < gap + pages * Page.Size; at += Page.Size)
+                if (!taken.Any(t => t.Overlaps(new AddressRange(at, Page.Size)))) return at;
         }
         throw new PatchException(PatchErrorId.NoAddressSpace,
             $"There is no free page within 2 GiB of {module.Name} in {target.DisplayName} for a jump to the patch.");

@@ -10,7 +10,7 @@ namespace Pannus.Images;
 /// </summary>
 internal sealed class ObjectLayout
 {
-    private const ulong PageSize = 4096, PltEntrySize = 16;
+    private const ulong PltEntrySize = 16;
     private static readonly MemoryAccess[] s_order =
         [MemoryAccess.Read, MemoryAccess.Read | MemoryAccess.Execute, MemoryAccess.Read | MemoryAccess.Write];
 
@@ -67,7 +67,7 @@ internal sealed class ObjectLayout
             Relocations = _relocations,
             Defined = Defined(),
             FirstAddress = 0,
-            Alignment = Math.Max(PageSize, sections.Select(s => s.Alignment).Append(1ul).Max()),
+            Alignment = Math.Max(Page.Size, sections.Select(s => s.Alignment).Append(1ul).Max()),
         };
     }
 
@@ -79,7 +79,7 @@ internal sealed class ObjectLayout
             if (s.Flags.HasFlag(SectionFlags.Tls) && s.Size > 0) throw PatchImageReader.OwnThreadLocals(_patch);
             if (s.Flags.HasFlag(SectionFlags.Write | SectionFlags.ExecInstr))
                 throw PatchImageReader.Invalid(_patch, $"section {s.Name} is both writable and executable");
-            if (s.Alignment > PageSize || (s.Alignment & (s.Alignment - 1)) != 0)
+            if (s.Alignment > Page.Size || (s.Alignment & (s.Alignment - 1)) != 0)
                 throw PatchImageReader.Invalid(_patch, $"section {s.Name} has an impossible alignment");
             bool isConstructor = s.Type is SectionType.InitArray or SectionType.PreinitArray
                 || s.Name is ".init" || s.Name.StartsWith(".ctors", StringComparison.Ordinal);
@@ -141,14 +141,14 @@ internal sealed class ObjectLayout
             ulong start = at;
             foreach (SectionHeader s in sections.Where(s => Access(s) == access))
             {
-                at = Align(at, Math.Max(s.Alignment, 1));
+                at = Page.Up(at, Math.Max(s.Alignment, 1));
                 _sectionAt[s.Index] = at;
                 at += s.Size;
             }
-            if (access.HasFlag(MemoryAccess.Execute)) (_plt, at) = (Align(at, PltEntrySize), Align(at, PltEntrySize) + (ulong)_pltEntries.Count * PltEntrySize);
-            else if (access == MemoryAccess.Read) (_got, at) = (Align(at, _wordSize), Align(at, _wordSize) + gotSize);
+            if (access.HasFlag(MemoryAccess.Execute)) (_plt, at) = (Page.Up(at, PltEntrySize), Page.Up(at, PltEntrySize) + (ulong)_pltEntries.Count * PltEntrySize);
+            else if (access == MemoryAccess.Read) (_got, at) = (Page.Up(at, _wordSize), Page.Up(at, _wordSize) + gotSize);
             else at = PlaceCommon(at);
-            at = Align(at, PageSize);
+            at = Page.Up(at);
             if (at > start) _segments.Add(new ImageSegment(start, at - start, access));
         }
         if (at == 0 || at > PatchImageReader.LargestImage) throw PatchImageReader.Invalid(_patch, "nothing in it to load");
@@ -159,9 +159,9 @@ internal sealed class ObjectLayout
     {
         foreach (ElfSymbol s in _elf.SymbolTable.Where(s => s.IsCommon))
         {
-            if (s.Value > PageSize || s.Size > PatchImageReader.LargestImage)
+            if (s.Value > Page.Size || s.Size > PatchImageReader.LargestImage)
                 throw PatchImageReader.Invalid(_patch, $"{s.Name} has an impossible size");
-            at = Align(at, Math.Max(s.Value, 1));
+            at = Page.Up(at, Math.Max(s.Value, 1));
             _commonAt[s.Index] = at;
             at += s.Size;
         }
@@ -247,6 +247,4 @@ internal sealed class ObjectLayout
     private static MemoryAccess Access(SectionHeader s) => MemoryAccess.Read
         | (s.Flags.HasFlag(SectionFlags.Write) ? MemoryAccess.Write : 0)
         | (s.Flags.HasFlag(SectionFlags.ExecInstr) ? MemoryAccess.Execute : 0);
-
-    private static ulong Align(ulong value, ulong alignment) => (value + alignment - 1) & ~(alignment - 1);
 }

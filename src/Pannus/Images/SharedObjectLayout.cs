@@ -6,7 +6,7 @@ namespace Pannus.Images;
 /// <summary>A shared library (ET_DYN) as a patch: its PT_LOADs as the gABI has them ("Program Loading").</summary>
 internal static class SharedObjectLayout
 {
-    private const ulong PageSize = 4096, LargestAlignment = 2 << 20;
+    private const ulong LargestAlignment = 2 << 20;
     private const ulong PositionIndependentProgram = 0x08000000; // DF_1_PIE; a static one has no PT_INTERP.
 
     public static PatchImage Read(PatchFile patch)
@@ -18,7 +18,7 @@ internal static class SharedObjectLayout
             throw PatchImageReader.Invalid(patch, "it is a program, and a patch is a shared library. Compile it with -shared -fPIC");
         if (elf.ProgramHeaders.Any(p => p.Type == ProgramHeaderType.Tls && p.MemorySize > 0)) throw PatchImageReader.OwnThreadLocals(patch);
 
-        ulong first = Down(loads[0].VirtualAddress);
+        ulong first = Page.Down(loads[0].VirtualAddress);
         ulong end = CheckLoads(patch, loads, first);
         byte[] content = new byte[end - first];
         foreach (ProgramHeader load in loads)
@@ -38,7 +38,7 @@ internal static class SharedObjectLayout
             Relocations = [.. Relocations(patch, symbols, first, content)],
             Defined = Defined(elf, first),
             FirstAddress = first,
-            Alignment = Math.Clamp(loads.Max(l => l.Alignment), PageSize, LargestAlignment),
+            Alignment = Math.Clamp(loads.Max(l => l.Alignment), Page.Size, LargestAlignment),
         };
     }
 
@@ -49,7 +49,7 @@ internal static class SharedObjectLayout
         {
             string name = $"its segment at 0x{load.VirtualAddress:x}";
             if (load.FileSize > load.MemorySize) throw PatchImageReader.Invalid(patch, $"{name} is larger in the file than in memory");
-            if (Down(load.VirtualAddress) < end) throw PatchImageReader.Invalid(patch, $"{name} overlaps the one before it");
+            if (Page.Down(load.VirtualAddress) < end) throw PatchImageReader.Invalid(patch, $"{name} overlaps the one before it");
             ulong loadEnd = load.VirtualAddress + load.MemorySize;
             if (loadEnd < load.VirtualAddress || loadEnd - first > PatchImageReader.LargestImage)
                 throw PatchImageReader.Invalid(patch, $"{name} has an impossible size");
@@ -57,7 +57,7 @@ internal static class SharedObjectLayout
                 throw PatchImageReader.Invalid(patch, $"{name} is both writable and executable. Link it without -N or -z execstack");
             if (load.Alignment > 1 && ((load.Alignment & (load.Alignment - 1)) != 0 || load.Alignment > LargestAlignment))
                 throw PatchImageReader.Invalid(patch, $"{name} has an impossible alignment");
-            end = (loadEnd + PageSize - 1) & ~(PageSize - 1);
+            end = Page.Up(loadEnd);
         }
         return end;
     }
@@ -69,11 +69,11 @@ internal static class SharedObjectLayout
         List<ImageSegment> segments = [];
         foreach (ProgramHeader load in loads)
         {
-            ulong start = Down(load.VirtualAddress) - first;
-            ulong end = (load.VirtualAddress + load.MemorySize - first + PageSize - 1) & ~(PageSize - 1);
-            if (relro is not null && load.Access.HasFlag(MemoryAccess.Write) && Down(relro.VirtualAddress) - first == start)
+            ulong start = Page.Down(load.VirtualAddress) - first;
+            ulong end = Page.Up(load.VirtualAddress + load.MemorySize - first);
+            if (relro is not null && load.Access.HasFlag(MemoryAccess.Write) && Page.Down(relro.VirtualAddress) - first == start)
             {
-                ulong split = Down(relro.VirtualAddress + relro.MemorySize) - first;
+                ulong split = Page.Down(relro.VirtualAddress + relro.MemorySize) - first;
                 if (split > start && split <= end)
                 {
                     segments.Add(new ImageSegment(start, split - start, MemoryAccess.Read));
@@ -113,6 +113,4 @@ internal static class SharedObjectLayout
     private static ImageSymbol Symbol(ElfSymbol s, ulong first) => new(
         s.Name, s.Version, s.IsAbsolute || !s.IsDefined ? s.Value : s.Value - first, s.Size, s.IsDefined, s.IsAbsolute, s.IsWeak,
         s.IsFunction, s.IsIndirect, s.IsThreadLocal);
-
-    private static ulong Down(ulong address) => address & ~(PageSize - 1);
 }

@@ -20,13 +20,13 @@ namespace Pannus.Journal;
 /// <param name="Size">Size in bytes, whole pages.</param>
 internal sealed record JournalSegment(ulong Address, ulong Size)
 {
-    private const int HeaderSize = 64, StateOffset = 16, SlotHeader = 36, PageSize = 4096, MostTries = 5;
+    private const int HeaderSize = 64, StateOffset = 16, SlotHeader = 36, MostTries = 5;
 
     private static ReadOnlySpan<byte> Magic => "PANNUS\u0001J"u8;
 
     /// <summary>Bytes of memory that a record needs, whole pages.</summary>
     public static ulong SizeOf(byte[] record) =>
-        ((ulong)HeaderSize + 2 * (ulong)SlotSize(record) + PageSize - 1) / PageSize * PageSize;
+        Page.Up((ulong)HeaderSize + 2 * (ulong)SlotSize(record));
 
     /// <summary>What to fill the segment with, without its header: as long as that is missing there is no record.</summary>
     public static byte[] Slots(byte[] record)
@@ -104,7 +104,7 @@ internal sealed record JournalSegment(ulong Address, ulong Size)
         if (version != JournalFormat.Version)
             throw new InvalidDataException($"its format is version {version}, and this Pannus knows version {JournalFormat.Version}");
         int slotSize = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
-        if (slotSize < SlotHeader || slotSize > JournalFormat.LongestRecord + PageSize || (ulong)HeaderSize + 2 * (ulong)slotSize > Size)
+        if (slotSize < SlotHeader || slotSize > JournalFormat.LongestRecord + Page.Size || (ulong)HeaderSize + 2 * (ulong)slotSize > Size)
             throw new InvalidDataException("its size is wrong");
         ulong word = BinaryPrimitives.ReadUInt64LittleEndian(header[StateOffset..]);
         var state = (JournalState)(byte)word;

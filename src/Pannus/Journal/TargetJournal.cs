@@ -57,9 +57,6 @@ internal sealed class TargetJournal
     public static TargetJournal Read(MemoryMap map, IMemoryReader memory, int id) =>
         new([.. MountName.All(map).Select(m => Read(m.Name, m.Regions, memory, id)).OrderBy(e => e.Record?.Sequence ?? 0)]);
 
-    /// <summary>Those that an id or a name means.</summary>
-    public IEnumerable<JournalEntry> Find(string idOrName) => Entries.Where(e => e.Record is { } r && r.IsCalled(idOrName));
-
     /// <summary>The one with memory at an address. Error: <see cref="PatchErrorId.LivePatchNotFound"/>.</summary>
     public JournalEntry At(ulong address) => Entries.FirstOrDefault(e => e.Regions.Any(r => r.Contains(address)))
         ?? throw new PatchException(PatchErrorId.LivePatchNotFound, $"There is no patch at 0x{address:x} any more.");

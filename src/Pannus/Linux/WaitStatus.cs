@@ -11,11 +11,6 @@ internal readonly record struct WaitStatus(int Value)
     /// <summary>PTRACE_EVENT_STOP: the stop that PTRACE_INTERRUPT asks for, or a group stop.</summary>
     private const int EventStop = 128;
 
-    /// <summary>Held without anything on its way, as after PTRACE_INTERRUPT.</summary>
-    public static WaitStatus Held => Stopped(SigTrap, EventStop);
-
-    private const int SigTrap = 5;
-
     /// <summary>The tracee is stopped.</summary>
     public bool IsStopped => (Value & 0xff) == 0x7f;
 

@@ -181,7 +181,7 @@ public static class LivePatch
     }
 
     private static List<PlannedWrite> Writes(TargetProcess target, WritePlanner planner, PatchCommandSet commands,
-        IReadOnlyList<ResolvedSymbol> symbols, PatchPlacement placement, LongJumpPlanner? longJumps)
+        IReadOnlyList<ResolvedSymbol> symbols, PatchPlacement placement, LongJumpPlanner longJumps)
     {
         List<PlannedWrite> writes = [];
         for (int i = 0; i < symbols.Count; i++)
@@ -189,7 +189,7 @@ public static class LivePatch
             PatchCommand c = commands.Commands[i];
             ulong destination = c.Kind == PatchCommandKind.Variable ? 0 : placement.Find(c.Source)
                 ?? throw new PatchException(PatchErrorId.CommandInvalid, $"{c.File}:{c.Line}: {c.Source} is thread-local, not an address.");
-            if (c.Kind == PatchCommandKind.Jump && longJumps is not null && !target.Architecture.ReachesAll
+            if (c.Kind == PatchCommandKind.Jump && !target.Architecture.ReachesAll
                 && !IsNear(symbols[i].Address, destination))
                 destination = longJumps.Reach(ModuleOf(target, symbols[i]), destination);
             writes.AddRange(c.Kind switch
@@ -206,7 +206,7 @@ public static class LivePatch
     private static bool IsNear(ulong from, ulong to) => Math.Abs((long)(to - from)) < int.MaxValue - 64;
 
     private static TargetModule ModuleOf(TargetProcess target, ResolvedSymbol symbol) =>
-        target.Modules.FirstOrDefault(m => symbol.Address >= m.Start && symbol.Address < m.End) ?? target.Executable;
+        target.ModuleAt(symbol.Address) ?? target.Executable;
 
     private static LivePatchPlan Describe(TargetProcess target, LivePatchRequest request, ITargetBackend backend,
         IReadOnlyList<PlannedWrite> writes, bool isApplied) => new()

@@ -40,7 +40,7 @@ internal sealed class IA32Architecture : TargetArchitecture
         return type switch
         {
             IA32Relocation.Got32 or IA32Relocation.Got32X when (before & 0xc7) == 0x05 => rule with { Kind = RelocationKind.Absolute },
-            IA32Relocation.Pc32 when before is 0xe8 or 0xe9 => rule with { Slot = RelocationSlot.Plt },
+            IA32Relocation.Pc32 when X86Jump.IsNearBranch(before) => rule with { Slot = RelocationSlot.Plt },
             _ => rule,
         };
     }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Iced.Intel;
 using Pannus.Core;
+using Pannus.Machines;
 using Pannus.Symbols;
 using Pannus.Targets;
 
@@ -45,7 +46,7 @@ internal sealed class CodeReferences(TargetProcess target)
             foreach (Instruction i in Decode(symbol))
                 if (Leads(i, range)) return new CodeReference(i.IP, i.NearBranchTarget);
         }
-        return FunctionCode.ModuleAt(target, range.Start) is { } module ? FindFar(module, range) : null;
+        return target.ModuleAt(range.Start) is { } module ? FindFar(module, range) : null;
     }
 
     /// <summary>
@@ -54,7 +55,7 @@ internal sealed class CodeReferences(TargetProcess target)
     /// </summary>
     public IReadOnlyList<ulong> PatchableEntries(ulong address)
     {
-        if (FunctionCode.ModuleAt(target, address) is not { } module) return [];
+        if (target.ModuleAt(address) is not { } module) return [];
         if (_patchable.TryGetValue(module, out ulong[]? known)) return known;
         List<ulong> entries = [];
         // A section for each that was linked in when they are ordered; the linker joins them under one name.
@@ -124,7 +125,7 @@ internal sealed class CodeReferences(TargetProcess target)
             {
                 int opcode = bytes[i] switch
                 {
-                    0xe8 or 0xe9 => 1,
+                    X86Jump.Call or X86Jump.Near => 1,
                     0x0f when i + 1 < bytes.Length && (bytes[i + 1] & 0xf0) == 0x80 => 2,
                     0x8d when word.Size == 8 && i + 1 < bytes.Length && (bytes[i + 1] & 0xc7) == 0x05 => 2,
                     _ => 0,

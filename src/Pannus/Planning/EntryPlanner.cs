@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Pannus.Core;
+using Pannus.Machines;
 using Pannus.Symbols;
 using Pannus.Targets;
 
@@ -11,9 +12,6 @@ namespace Pannus.Planning;
 /// </summary>
 internal sealed class EntryPlanner(TargetProcess target)
 {
-    private const byte NearJump = 0xe9, ShortJump = 0xeb;
-    private const int PageShift = 12;
-
     private readonly CodeReferences _references = new(target);
     private readonly List<AddressRange> _taken = [];
     private readonly Dictionary<ulong, FunctionEntry> _found = [];
@@ -42,16 +40,14 @@ internal sealed class EntryPlanner(TargetProcess target)
         if (Refusal(code, FunctionEntry.JumpLength, near) is not { } refusal)
         {
             // A patcher that dies between the pages of a write leaves half a jump: rather two bytes, which lie in one.
-            return !code.IsPatched && CrossesPage(code.Place, FunctionEntry.JumpLength) && !CrossesPage(code.Place, FunctionEntry.ShortJumpLength)
-                && padding.FindNearest() is { } whole && !CrossesPage(whole, FunctionEntry.JumpLength)
+            return !code.IsPatched && Page.IsCrossed(code.Place, FunctionEntry.JumpLength) && !Page.IsCrossed(code.Place, FunctionEntry.ShortJumpLength)
+                && padding.FindNearest() is { } whole && !Page.IsCrossed(whole, FunctionEntry.JumpLength)
                 ? ByPaddingJump(code, whole) : new FunctionEntry { Code = code };
         }
         if (!code.IsPatched && Refusal(code, FunctionEntry.ShortJumpLength, near) is null && padding.FindNearest() is { } paddingJump)
             return ByPaddingJump(code, paddingJump);
         throw refusal;
     }
-
-    private static bool CrossesPage(ulong address, int length) => address >> PageShift != (address + (ulong)length - 1) >> PageShift;
 
     private FunctionEntry ByPaddingJump(FunctionCode code, ulong paddingJump)
     {
@@ -63,9 +59,9 @@ internal sealed class EntryPlanner(TargetProcess target)
     private ulong? PaddingJumpInForce(FunctionCode code)
     {
         Span<byte> jump = stackalloc byte[FunctionEntry.JumpLength];
-        if (target.Memory.Read(code.Place, jump[..2]) != 2 || jump[0] != ShortJump) return null;
-        ulong paddingJump = code.Place + FunctionEntry.ShortJumpLength + (ulong)(sbyte)jump[1];
-        return target.Memory.Read(paddingJump, jump) == jump.Length && jump[0] == NearJump ? paddingJump : null;
+        if (target.Memory.Read(code.Place, jump[..2]) != 2 || jump[0] != X86Jump.Short) return null;
+        ulong paddingJump = X86Jump.Destination(code.Place, jump)!.Value;
+        return target.Memory.Read(paddingJump, jump) == jump.Length && jump[0] == X86Jump.Near ? paddingJump : null;
     }
 
     private static int NopsAt(FunctionCode code) => (int)code.Decode(code.Place)

@@ -1,6 +1,7 @@
 using Iced.Intel;
 using Pannus.Core;
 using Pannus.Elf;
+using Pannus.Machines;
 using Pannus.Symbols;
 using Pannus.Targets;
 
@@ -13,7 +14,6 @@ namespace Pannus.Planning;
 internal sealed class FunctionCode
 {
     private const int LargestFunction = 1 << 20, LongestInstruction = 15, EndbrLength = 4;
-    private const byte NearJump = 0xe9, ShortJump = 0xeb;
 
     private readonly byte[] _bytes;
     private readonly int _bitness;
@@ -59,7 +59,7 @@ internal sealed class FunctionCode
                 $"The code of {function.Name} at 0x{function.Address:x} in {target.DisplayName} cannot be read.");
         }
         byte[] file = new byte[bytes.Length];
-        if (ModuleAt(target, function.Address) is not { Image.IsFromMemory: false } module
+        if (target.ModuleAt(function.Address) is not { Image.IsFromMemory: false } module
             || !module.Image.TryReadVirtual(function.Address - module.LoadBias, file))
         {
             return new FunctionCode(bitness, function, bytes);
@@ -67,7 +67,7 @@ internal sealed class FunctionCode
         int place = (int)(new FunctionCode(bitness, function, file).Place - function.Address);
         int length = Math.Min(FunctionEntry.JumpLength, bytes.Length - place);
         Span<byte> now = bytes.AsSpan(place, length), first = file.AsSpan(place, length);
-        bool isChanged = !now.SequenceEqual(first), isPatched = isChanged && now[0] is NearJump or ShortJump;
+        bool isChanged = !now.SequenceEqual(first), isPatched = isChanged && X86Jump.IsJump(now[0]);
         if (isPatched) first.CopyTo(now);
         else if (isChanged && module.Image.DynamicValue(DynamicTag.TextRel) is null) throw Changed(function, module, place, now, first);
         return new FunctionCode(bitness, function, bytes) { IsPatched = isPatched, IsOwn = true };
@@ -96,14 +96,11 @@ internal sealed class FunctionCode
     public static byte[]? FileBytes(TargetProcess target, AddressRange range)
     {
         byte[] bytes = new byte[range.Length];
-        return (ModuleAt(target, range.Start) is { Image.IsFromMemory: false } module
+        return (target.ModuleAt(range.Start) is { Image.IsFromMemory: false } module
             && module.Image.TryReadVirtual(range.Start - module.LoadBias, bytes))
             || target.Memory.Read(range.Start, bytes) == bytes.Length ? bytes : null;
     }
 
-    /// <summary>The module that an address lies in.</summary>
-    public static TargetModule? ModuleAt(TargetProcess target, ulong address) =>
-        target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End);
 
     /// <summary>Whether an instruction does nothing and is not meant to: NOP in every length, INT3.</summary>
     public static bool IsPadding(in Instruction i) => i.Mnemonic is Mnemonic.Nop or Mnemonic.Int3 || IsLongNop(i);

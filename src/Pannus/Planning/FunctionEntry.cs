@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Pannus.Core;
+using Pannus.Machines;
 
 namespace Pannus.Planning;
 
@@ -10,10 +11,10 @@ namespace Pannus.Planning;
 internal sealed record FunctionEntry
 {
     /// <summary>Bytes of <c>jmp rel32</c>.</summary>
-    public const int JumpLength = 5;
+    public const int JumpLength = X86Jump.NearLength;
 
     /// <summary>Bytes of <c>jmp rel8</c>.</summary>
-    public const int ShortJumpLength = 2;
+    public const int ShortJumpLength = X86Jump.ShortLength;
 
     /// <summary>The function's own code.</summary>
     public required FunctionCode Code { get; init; }

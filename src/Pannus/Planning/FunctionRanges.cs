@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Pannus.Core;
 using Pannus.Journal;
+using Pannus.Machines;
 using Pannus.Symbols;
 using Pannus.Targets;
 using Pannus.Unwinding;
@@ -37,7 +38,7 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
     {
         if (function.Size > 0) return function.Size;
         // A map file or assembly code tells no size; the unwind tables do, or the next symbol.
-        if (ModuleAt(function.Address) is not { } module) return 0;
+        if (target.ModuleAt(function.Address) is not { } module) return 0;
         ulong value = function.Address - module.LoadBias;
         if (!_tables.TryGetValue(module, out UnwindTable? table)) _tables[module] = table = UnwindTable.Read(module.Image, target.Architecture.Unwind);
         if (table is not null && table.TryFind(value, out FrameEntry entry)) return entry.Start + entry.Length - value;
@@ -49,7 +50,7 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
     // GCC's names of what it splits off: NAME.cold, NAME.cold.N, NAME.part.N and NAME.part.N.cold.
     private IEnumerable<AddressRange> PartsOf(ResolvedSymbol function)
     {
-        if (ModuleAt(function.Address) is not { } module) return [];
+        if (target.ModuleAt(function.Address) is not { } module) return [];
         if (!_parts.TryGetValue(module.Path, out ILookup<string, ResolvedSymbol>? parts))
         {
             parts = new ModuleSymbols(target, module, symbols).Find(IsPart).ToLookup(s => BaseName(s.Name), StringComparer.Ordinal);
@@ -98,8 +99,7 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
             code = code[4..];
             at += 4;
         }
-        if (code[0] == 0xe9) return target.Architecture.Word.Wrap(at + 5 + (ulong)BinaryPrimitives.ReadInt32LittleEndian(code[1..]));
-        if (code[0] == 0xeb) return at + 2 + (ulong)(sbyte)code[1];
+        if (X86Jump.Destination(at, code) is { } next) return target.Architecture.Word.Wrap(next);
         if (code[0] != 0xff || code[1] != 0x25) return null;
         MachineWord word = target.Architecture.Word;
         ulong slot = (word.Size == 8 ? at + 6 : 0) + (ulong)BinaryPrimitives.ReadInt32LittleEndian(code[2..]);
@@ -128,6 +128,4 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
         }
         if (at < whole.End) yield return new AddressRange(at, whole.End - at);
     }
-
-    private TargetModule? ModuleAt(ulong address) => target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End);
 }

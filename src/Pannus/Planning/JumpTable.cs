@@ -34,7 +34,7 @@ internal static class JumpTable
         if (i.Mnemonic == Mnemonic.Lea && i.IsIPRelativeMemoryOperand) return new Table(i.IPRelativeMemoryAddress, i.IPRelativeMemoryAddress);
         if (i.MemoryIndex == Register.None || i.MemoryIndexScale != word.Size || i.MemoryDisplacement64 == 0) return null;
         if (i.MemoryBase == Register.None) return new Table(i.MemoryDisplacement64, null);
-        if (word.Size == 8 || FunctionCode.ModuleAt(target, function.Function.Address) is not { } module
+        if (word.Size == 8 || target.ModuleAt(function.Function.Address) is not { } module
             || module.Image.DynamicValue(DynamicTag.PltGot) is not { } got)
         {
             return null;

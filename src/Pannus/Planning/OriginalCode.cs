@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using Iced.Intel;
 using Pannus.Core;
 using Pannus.Images;
-using Pannus.Linux;
 using Pannus.Targets;
 
 namespace Pannus.Planning;
@@ -61,7 +60,6 @@ internal sealed class OriginalCode(TargetProcess target, FunctionEntry entry)
     private Instruction[] AsJump(Instruction call, ulong literal)
     {
         if (call.NextIP != Behind) throw Refused($"a call at +0x{call.IP - _code.Function.Address:x} would return into the overwritten bytes");
-        if (HasShadowStack()) throw Refused("its entry has a call, which cannot be moved while the target has a shadow stack");
         // The push moves what lies relative to the stack pointer.
         if (call.MemoryBase is Register.RSP or Register.ESP || (call.Op0Kind == OpKind.Register && call.Op0Register is Register.RSP or Register.ESP))
             throw Refused("its entry calls what lies on the stack");
@@ -105,9 +103,6 @@ internal sealed class OriginalCode(TargetProcess target, FunctionEntry entry)
         if (JumpTable.FindInto(target, _code, new AddressRange(_code.Place, 1)) is not null)
             throw Refused("a jump table of the function leads to its entry, where the patch's jump will be");
     }
-
-    private bool HasShadowStack() => ProcFile.TryRead($"/proc/{target.ViewId}/status") is { } status
-        && status.Split('\n').Any(l => l.StartsWith("x86_Thread_features:", StringComparison.Ordinal) && l.Contains("shstk"));
 
     private PatchException Refused(string why) => new(PatchErrorId.EntryIsBranchTarget,
         $"{Name} cannot be had: {why}. Write the patch without calling the original.");

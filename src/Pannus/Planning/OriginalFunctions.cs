@@ -12,7 +12,7 @@ namespace Pannus.Planning;
 /// </summary>
 internal sealed class OriginalFunctions
 {
-    private const ulong PageSize = 4096, SlotSize = OriginalCode.LongestTrampoline;
+    private const ulong SlotSize = OriginalCode.LongestTrampoline;
 
     private readonly TargetProcess _target;
     private readonly Dictionary<string, (ResolvedSymbol Function, ulong Offset)> _functions = [];
@@ -48,7 +48,7 @@ internal sealed class OriginalFunctions
 
     /// <summary>The image with room for the trampolines.</summary>
     public PatchImage Extend(PatchImage image) => _functions.Count == 0 ? image
-        : image.WithCode(((ulong)_functions.Count * SlotSize + PageSize - 1) & ~(PageSize - 1));
+        : image.WithCode(Page.Up((ulong)_functions.Count * SlotSize));
 
     /// <summary>Where the trampoline of a name lies, as an offset in the image; null for other names.</summary>
     public ulong? OffsetOf(string name) => _functions.TryGetValue(name, out (ResolvedSymbol, ulong Offset) found) ? found.Offset : null;

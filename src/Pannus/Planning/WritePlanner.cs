@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using Pannus.Core;
 using Pannus.Journal;
+using Pannus.Machines;
 using Pannus.Symbols;
 using Pannus.Targets;
 
@@ -32,14 +32,10 @@ public sealed class WritePlanner(TargetProcess target, ResolverOptions? symbols 
                 + "2 GiB away. Map the patch near the module it patches, or use Invoke-LivePatch, which lays a jump of 64 bits "
                 + "within reach of each module.");
         }
-        byte[] jump = new byte[FunctionEntry.JumpLength];
-        jump[0] = 0xe9;
-        BinaryPrimitives.WriteInt32LittleEndian(jump.AsSpan(1), (int)displacement);
         IReadOnlyList<AddressRange> body = _functions.Of(function, entry.Address);
-        PlannedWrite far = Plan(PlannedWriteKind.Jump, function, destinationName, entry.JumpAddress, jump);
+        PlannedWrite far = Plan(PlannedWriteKind.Jump, function, destinationName, entry.JumpAddress, X86Jump.ToNear((int)displacement));
         if (entry.PaddingJump is not { } paddingJump) return [far with { Guarded = entry.Guarded, Function = body }];
-        byte[] toPaddingJump = [0xeb, (byte)(paddingJump - (entry.Address + FunctionEntry.ShortJumpLength))];
-        PlannedWrite near = Plan(PlannedWriteKind.Jump, function, destinationName, entry.Address, toPaddingJump);
+        PlannedWrite near = Plan(PlannedWriteKind.Jump, function, destinationName, entry.Address, X86Jump.ToShort(entry.Address, paddingJump));
         return [far with { Kind = PlannedWriteKind.PaddingJump, Guarded = far.Range }, near with { Guarded = entry.Guarded, Function = body }];
     }
 

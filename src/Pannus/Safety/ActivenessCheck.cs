@@ -1,4 +1,3 @@
-using System.Globalization;
 using Pannus.Core;
 using Pannus.Holding;
 using Pannus.Linux;
@@ -197,13 +196,11 @@ internal sealed class ActivenessCheck : IDisposable
         _unwinder!.Rehearse(_target.Memory);
         foreach (int tid in ProcFile.ThreadIds(_target.Id).Take(MostRehearsed))
         {
-            if (ProcFile.TryRead($"/proc/{tid}/syscall")?.Split(' ') is not [.., { Length: > 2 } stack, { Length: > 2 } code]) continue;
-            if (!ulong.TryParse(stack.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong pointer)
-                || !ulong.TryParse(code.AsSpan(2).TrimEnd('\n'), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong counter)) continue;
-            FrameRegisters registers = FrameRegisters.From(counter, pointer, _unwinder.Machine);
+            if (SleepingCall.TryRead(tid) is not { } call) continue;
+            FrameRegisters registers = FrameRegisters.From(call.ProgramCounter, call.StackPointer, _unwinder.Machine);
             _ = _stacks!.Run(registers);
             // From nowhere: the scan.
-            _ = _stacks.Run(FrameRegisters.From(0, pointer, _unwinder.Machine));
+            _ = _stacks.Run(FrameRegisters.From(0, call.StackPointer, _unwinder.Machine));
         }
     }
 }

@@ -19,17 +19,10 @@ internal static class DebugFile
         string path = $"{Directory}/{module.BuildId[..2]}/{module.BuildId[2..]}.debug";
         foreach (string root in (string[])[target.Root, ""])
         {
-            try
-            {
-                if (!File.Exists(root + path)) continue;
-                ElfImage image = ElfImage.OpenFile(root + path, path);
-                if (image.BuildId == module.BuildId && image.HasSymbolTable) return image;
-                image.Dispose();
-            }
-            catch (PatchException)
-            {
-                // A file that is damaged is as good as none.
-            }
+            // A file that is damaged is as good as none.
+            if (!File.Exists(root + path) || target.Images.TryOpen(root + path, path) is not { } image) continue;
+            if (IsOf(image, module)) return image;
+            target.Images.Close(image);
         }
         return null;
     }
@@ -38,12 +31,24 @@ internal static class DebugFile
     /// Opens the file that the user names for a module. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>,
     /// <see cref="PatchErrorId.PatchFileInvalid"/>, <see cref="PatchErrorId.BuildIdMismatch"/>.
     /// </summary>
-    public static ElfImage Open(string path, TargetModule module)
+    public static ElfImage Open(TargetProcess target, string path, TargetModule module)
     {
-        ElfImage image = ElfImage.OpenFile(path);
+        ElfImage image = target.Images.Open(path, path);
         if (!image.HasSymbolTable) throw image.Invalid("it has no symbol table (.symtab)");
         if (image.BuildId == module.BuildId || image.BuildId.Length == 0 || module.BuildId.Length == 0) return image;
         throw new PatchException(PatchErrorId.BuildIdMismatch,
             $"{path} is of build {image.BuildId}, and {module.Name} runs build {module.BuildId}. Give the symbols of that build.");
+    }
+
+    private static bool IsOf(ElfImage image, TargetModule module)
+    {
+        try
+        {
+            return image.BuildId == module.BuildId && image.HasSymbolTable;
+        }
+        catch (PatchException)
+        {
+            return false;
+        }
     }
 }

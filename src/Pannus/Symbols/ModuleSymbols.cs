@@ -65,7 +65,7 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
         ElfSymbolTable dynamic = module.Image.DynamicSymbols;
         (ElfSymbolTable, SymbolSource) exported = (dynamic, SymbolSource.DynamicSymbolTable);
         if (module.IsExecutable && options.SymbolFile is { } path)
-            return [(DebugFile.Open(path, module).SymbolTable, SymbolSource.DebugFile), exported];
+            return [(DebugFile.Open(target, path, module).SymbolTable, SymbolSource.DebugFile), exported];
         if (module.Image.HasSymbolTable) return [(module.Image.SymbolTable, SymbolSource.SymbolTable), exported];
         return DebugFile.Find(target, module) is { } debug
             ? [(debug.SymbolTable, SymbolSource.DebugFile), exported] : [exported];

@@ -51,7 +51,7 @@ internal static class SymbolAt
     /// <summary>Size of the function at an address; 0 when it is not known.</summary>
     public static ulong SizeOf(TargetProcess target, ulong address)
     {
-        if (target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End) is not { } module) return 0;
+        if (target.ModuleAt(address) is not { } module) return 0;
         foreach (ElfSymbol s in In(module, new AddressRange(address, 1)))
             if (module.LoadBias + s.Value == address && s.Size > 0 && s.IsFunction && !s.IsIndirect) return s.Size;
         return 0;
@@ -60,7 +60,7 @@ internal static class SymbolAt
     /// <summary>The symbols that begin, end or lie in a range.</summary>
     public static IReadOnlyList<NearSymbol> Near(TargetProcess target, AddressRange range)
     {
-        if (target.Modules.FirstOrDefault(m => range.Start >= m.Start && range.Start < m.End) is not { } module) return [];
+        if (target.ModuleAt(range.Start) is not { } module) return [];
         return [.. In(module, range).Select(s => new NearSymbol(module.LoadBias + s.Value, s.Size, s.IsFunction))];
     }
 
@@ -77,7 +77,6 @@ internal static class SymbolAt
         module.Image.HasSymbolTable ? module.Image.SymbolTable : module.Image.DynamicSymbols;
 
     // A patch is a module, too, whose symbols are those that its memory tells.
-    private static TargetModule? ModuleAt(TargetProcess target, ulong address) =>
-        target.Modules.FirstOrDefault(m => address >= m.Start && address < m.End)
+    private static TargetModule? ModuleAt(TargetProcess target, ulong address) => target.ModuleAt(address)
         ?? MountName.All(target.Map).Where(m => m.Regions.Any(r => r.Contains(address))).Select(m => ModuleScanner.TryRead(target, m.Regions)).FirstOrDefault();
 }

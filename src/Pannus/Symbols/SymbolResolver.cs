@@ -110,7 +110,7 @@ public sealed class SymbolResolver
     /// </summary>
     internal ulong? TryGetBoundAddress(ResolvedSymbol function)
     {
-        TargetModule? home = _target.Modules.FirstOrDefault(m => function.Address >= m.Start && function.Address < m.End);
+        TargetModule? home = _target.ModuleAt(function.Address);
         if (home is null) return null;
         TargetArchitecture architecture = _target.Architecture;
         foreach (TargetModule module in _target.Modules)

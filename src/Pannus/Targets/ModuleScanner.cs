@@ -10,8 +10,6 @@ namespace Pannus.Targets;
 /// </summary>
 internal static class ModuleScanner
 {
-    private const ulong PageMask = 0xfff;
-
     public static IReadOnlyList<TargetModule> Scan(TargetProcess target)
     {
         string? program = ProcFile.TryReadLink($"/proc/{target.ViewId}/exe");
@@ -89,7 +87,8 @@ internal static class ModuleScanner
     private static ElfImage? OpenImage(TargetProcess target, in MemoryRegion first, string path)
     {
         bool isFile = first.Inode != 0 && MountName.FromRegion(first) is null;
-        if (isFile && TryOpen($"/proc/{target.ViewId}/map_files/{first.Start:x}-{first.End:x}", path) is { } mapped) return mapped;
+        string file = $"/proc/{target.ViewId}/map_files/{first.Start:x}-{first.End:x}";
+        if (isFile && target.Images.OpenMapped(first, file, path) is { } mapped) return mapped;
         ElfImage? live = null;
         try
         {
@@ -100,26 +99,16 @@ internal static class ModuleScanner
             // No module after all, or one that has overwritten its own headers.
         }
         // map_files asks for more privilege than ptrace does; the path will do when it leads to the same build.
-        if (isFile && TryOpen(target.Root + path, path) is { } named && IsSame(named, live, target, first)) return named;
+        if (!isFile || target.Images.TryOpen(target.Root + path, path) is not { } named) return live;
+        if (IsSame(named, live, target, first)) return named;
+        target.Images.Close(named);
         return live;
-    }
-
-    private static ElfImage? TryOpen(string path, string displayName)
-    {
-        try
-        {
-            return ElfImage.OpenFile(path, displayName);
-        }
-        catch (PatchException)
-        {
-            return null;
-        }
     }
 
     private static bool IsSame(ElfImage file, ElfImage? live, TargetProcess target, in MemoryRegion first)
     {
         if (file.BuildId.Length > 0 && live is not null) return file.BuildId == live.BuildId;
-        byte[] inMemory = new byte[Math.Min(4096, (int)first.Size)], inFile = new byte[inMemory.Length];
+        byte[] inMemory = new byte[Math.Min(Page.Size, (int)first.Size)], inFile = new byte[inMemory.Length];
         ulong? start = file.ProgramHeaders.FirstOrDefault(p => p.IsLoad && p.Offset == 0)?.VirtualAddress;
         return start is { } at && target.Memory.Read(first.Start, inMemory) == inMemory.Length
             && file.TryReadVirtual(at, inFile) && inMemory.AsSpan().SequenceEqual(inFile);
@@ -132,9 +121,9 @@ internal static class ModuleScanner
         foreach (ProgramHeader segment in image.ProgramHeaders)
         {
             if (!segment.IsLoad || segment.FileSize == 0) continue;
-            ulong offset = segment.Offset & ~PageMask;
+            ulong offset = Page.Down(segment.Offset);
             foreach (MemoryRegion region in regions)
-                if (region.Offset == offset) return region.Start - (segment.VirtualAddress & ~PageMask);
+                if (region.Offset == offset) return region.Start - (Page.Down(segment.VirtualAddress));
         }
         return null;
     }
@@ -144,7 +133,7 @@ internal static class ModuleScanner
     {
         int byPath = modules.FindIndex(m => m.IsExecutable);
         if (modules.Count == 0 || ProgramHeadersAddress(target, modules[Math.Max(byPath, 0)].Image.Word) is not { } headers) return byPath;
-        int byHeaders = modules.FindIndex(m => headers >= m.Start && headers < m.End);
+        int byHeaders = modules.FindIndex(m => m.Contains(headers));
         return byHeaders >= 0 ? byHeaders : byPath;
     }
 

@@ -32,6 +32,9 @@ public sealed record TargetModule
     /// <summary>NT_GNU_BUILD_ID in lower-case hex; empty when the module has none.</summary>
     public string BuildId => Image.BuildId;
 
+    /// <summary>Whether an address lies between its lowest and its highest mapped one.</summary>
+    internal bool Contains(ulong address) => address >= Start && address < End;
+
     /// <summary>Whether a stretch lies in one segment of the module; .bss, which the file does not hold, is a part of it.</summary>
     internal bool Holds(ulong address, ulong length) => Image.ProgramHeaders.Any(p => p.IsLoad
         && address - (LoadBias + p.VirtualAddress) is var offset && offset <= p.MemorySize && length <= p.MemorySize - offset);

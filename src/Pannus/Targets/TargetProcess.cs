@@ -52,6 +52,9 @@ public sealed class TargetProcess : IDisposable
 
     internal ProcessMemory WritableMemory => _memory;
 
+    /// <summary>The files that were opened for it, which it frees.</summary>
+    internal TargetImages Images { get; } = new();
+
     /// <summary>The memory map, as of the first call or the last <see cref="Refresh"/>.</summary>
     public MemoryMap Map => _map ??= ReadMap();
 
@@ -60,6 +63,9 @@ public sealed class TargetProcess : IDisposable
     /// then whatever the dynamic linker does not list (vdso, statically loaded files).
     /// </summary>
     public IReadOnlyList<TargetModule> Modules => _modules ??= ModuleScanner.Scan(this);
+
+    /// <summary>The module that an address lies in, or null.</summary>
+    internal TargetModule? ModuleAt(ulong address) => Modules.FirstOrDefault(m => m.Contains(address));
 
     /// <summary>The program itself.</summary>
     public TargetModule Executable => Modules[0];
@@ -132,6 +138,7 @@ public sealed class TargetProcess : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Images.Dispose();
         _memory.Dispose();
         _ = Syscall.Call(Syscall.Close, _pidfd);
         GC.SuppressFinalize(this);

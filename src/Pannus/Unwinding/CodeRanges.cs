@@ -1,4 +1,5 @@
 using Pannus.Core;
+using Pannus.Machines;
 
 namespace Pannus.Unwinding;
 
@@ -47,7 +48,7 @@ internal sealed class CodeRanges
     {
         Span<byte> tail = stackalloc byte[8];
         if (range.Length < (ulong)tail.Length || memory.Read(range.End - (ulong)tail.Length, tail) != tail.Length) return true;
-        if (tail[^5] == 0xe8) return true;
+        if (tail[^5] == X86Jump.Call) return true;
         for (int length = 2; length <= 7; length++)
             if (tail[^length] == 0xff && (tail[^(length - 1)] >> 3 & 7) == 2) return true;
         return false;

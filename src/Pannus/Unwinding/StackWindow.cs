@@ -9,7 +9,7 @@ namespace Pannus.Unwinding;
 /// </summary>
 internal sealed class StackWindow(IMemoryReader memory, UnwindMachine machine)
 {
-    private const int FirstRead = 8 << 10, LargestRead = 64 << 10, Page = 4096;
+    private const int FirstRead = 8 << 10, LargestRead = 64 << 10;
 
     private readonly byte[] _buffer = new byte[LargestRead];
     private ulong _start;
@@ -47,7 +47,7 @@ internal sealed class StackWindow(IMemoryReader memory, UnwindMachine machine)
     {
         bool isNext = _length > 0 && address >= _start && address - _start < LargestRead * 2;
         _next = isNext ? Math.Min(_next * 4, LargestRead) : FirstRead;
-        int toPage = Page - (int)(address & (Page - 1));
+        int toPage = Page.Size - (int)(address - Page.Down(address));
         int wanted = Math.Min(Math.Max(_next + toPage, length), _buffer.Length);
         _start = address;
         _length = Memory.Read(address, _buffer.AsSpan(0, wanted));
