@@ -2,12 +2,11 @@
 .SYNOPSIS
     Builds, shows, tests, measures and packs Pannus.
 .DESCRIPTION
-    Runs under pwsh and under our own host alike, so it uses only commands of the PowerShell engine, .NET and native
-    programs. Output goes to bin/.
+    Output goes to bin/.
 
-    Build   the module (bin/module; then Import-Module ./Pannus.psd1 works) and the host (bin/host/pannus)
+    Build   the module (bin/module; then Import-Module ./Pannus.psd1 works) and the command bin/pannus
     Demo    Build; patches a running program, then makes the same change by a restart
-    Test    Build; every test
+    Test    Build; every test, by xunit and by Pester; results in bin/results
     KernelTest  Build; kernel-patch's kernels are built, booted in QEMU and tested; half an hour the first time
     Bench   Build; the benchmarks
     Soak    Build; 1,000 patchers killed, 2,000 rounds of patch and undo over a busy service
@@ -17,13 +16,15 @@
 .EXAMPLE
     ./build.ps1 Demo
 .EXAMPLE
-    dotnet run --project src/Pannus.Console -- ./build.ps1 Demo
+    dotnet tool exec powershell --yes -- ./build.ps1 Demo
 #>
 [CmdletBinding()]
 param(
     [Parameter(Position = 0)]
     [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'Bench', 'Soak', 'Fuzz', 'Pack', 'Clean')]
-    [string] $Task = 'Build'
+    [string] $Task = 'Build',
+    # The version of Pester to test with, where it is not to be that of src/Directory.Packages.props.
+    [string] $PesterVersion
 )
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
@@ -35,6 +36,9 @@ $env:UseSharedCompilation = 'false'
 $env:DOTNET_CLI_USE_MSBUILD_SERVER = '0'
 $env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
 $env:DOTNET_NOLOGO = '1'
+$env:POWERSHELL_TELEMETRY_OPTOUT = '1'
+# This shell as a command. One that is a tool of dotnet has no runtime of its own.
+[string[]] $shell = if (Test-Path "$PSHOME/libcoreclr.so") { "$PSHOME/pwsh" } else { 'dotnet', "$PSHOME/pwsh.dll" }
 
 # What a task needs on the machine, a program or a file, and the Debian package that brings it.
 $compilers = @{ 'gcc' = 'gcc'; 'make' = 'make'; '/usr/include/stdio.h' = 'libc6-dev' }
@@ -105,14 +109,15 @@ function Publish-Project([string] $Project, [string] $Framework, [string] $Folde
 }
 
 function Invoke-Build {
-    foreach ($framework in 'net8.0', 'net10.0') {
-        Publish-Project Pannus.PowerShell $framework "module/$framework"
-        # The views belong to this inner manifest: one that is named in Pannus.psd1 but not built yet would make the
-        # import fail before Pannus.psm1 can say what to do.
-        New-ModuleManifest "$bin/module/$framework/Pannus.PowerShell.psd1" -RootModule Pannus.PowerShell.dll `
-            -FormatsToProcess Pannus.Format.ps1xml -CmdletsToExport '*' -ModuleVersion 0.1.0
-    }
-    Publish-Project Pannus.Console net10.0 host
+    foreach ($framework in 'net8.0', 'net10.0') { Publish-Project Pannus.PowerShell $framework "module/$framework" }
+    $tools = Get-Content "$root/.config/dotnet-tools.json" -Raw | ConvertFrom-Json
+    $words = $shell | ForEach-Object { "'$($_.Replace("'", "'\''"))'" }
+    $command = (Get-Content "$root/src/launcher/pannus" -Raw).
+        Replace('@SHELL@', $words).Replace('@PSHOME@', $PSHOME.Replace("'", "'\''")).
+        Replace('@VERSION@', $tools.tools.powershell.version)
+    Set-Content "$bin/pannus" $command -NoNewline
+    chmod +x "$bin/pannus"
+    Copy-Item "$root/src/launcher/pannus.ps1" $bin
 }
 
 function Start-Program([string] $Path, [string[]] $Arguments) {
@@ -133,6 +138,14 @@ function Write-Round([string] $Title, [string[]] $Round) {
     foreach ($line in $Round) { Write-Line "    $line" }
 }
 
+# Pester's manifest, as a package of the tests' project.
+function Get-Pester([string] $Project) {
+    $version = if ($PesterVersion) { "-p:PesterVersion=$PesterVersion" }
+    Invoke-Step 'Restoring Pester' { dotnet restore $Project @version --nologo -v quiet }
+    $folder = dotnet msbuild $Project @version -getProperty:PkgPester
+    (Get-ChildItem $folder -Recurse -Filter Pester.psd1)[0].FullName
+}
+
 function Invoke-Demo {
     Install-Prerequisite $compilers
     Invoke-Build
@@ -146,7 +159,7 @@ function Invoke-Demo {
         Write-Line
         Write-Line $patch
         # The line of two numbers tells the pauses to this script; the others are what a person sees.
-        [string[]] $shown = & "$bin/host/pannus" -Command "`$r = $patch; `$r; '{0} {1}' -f `$r.LoadPause.Ticks, `$r.Pause.Ticks"
+        [string[]] $shown = & "$bin/pannus" -Command "`$r = $patch; `$r; '{0} {1}' -f `$r.LoadPause.Ticks, `$r.Pause.Ticks"
         if ($LASTEXITCODE -ne 0) { throw "pannus refused with exit code $LASTEXITCODE." }
         $pauses = '^(\d+) (\d+)$'
         foreach ($line in $shown -notmatch $pauses) { Write-Line $line }
@@ -172,20 +185,42 @@ function Invoke-Demo {
     }
 }
 
+# Adds what a result file counts to a total.
+function Add-Result([hashtable] $Count, [string] $Path) {
+    if (-not (Test-Path $Path)) {
+        Write-Line "There is no $Path."
+        $Count.Failed++
+        return
+    }
+    $cases = @(([xml] (Get-Content $Path -Raw)).SelectNodes('//testcase'))
+    $failed = @($cases.Where{ $_.SelectSingleNode('failure | error') }).Count
+    $skipped = @($cases.Where{ $_.SelectSingleNode('skipped') }).Count
+    $Count.Failed += $failed
+    $Count.Skipped += $skipped
+    $Count.Passed += $cases.Count - $failed - $skipped
+}
+
 function Invoke-Test {
     Install-Prerequisite ($compilers + $servers)
     Invoke-Build
-    $count = @{ Passed = 0; Failed = 0 }
-    dotnet test "$root/tests/Pannus.Tests" -c Release --nologo --logger 'console;verbosity=minimal' | ForEach-Object {
-        Write-Line $_
-        if ($_ -match 'Failed:\s+(\d+), Passed:\s+(\d+)') {
-            $count.Failed += [int] $Matches[1]
-            $count.Passed += [int] $Matches[2]
-        }
-    }
+    $project = "$root/tests/Pannus.Tests"
+    $pester = Get-Pester $project
+    $results = "$bin/results"
+    if (Test-Path $results) { Remove-Item $results -Recurse }
+    # The cmdlets' tests run beside the engine's, and are shown after them.
+    $run = Start-Program $shell[0] ($shell[1..9] + '-NoProfile', '-File', "$root/tests/pester.ps1", $pester, "$results/pester.xml")
+    $said = $run.StandardOutput.ReadToEndAsync()
+    dotnet test $project -c Release --nologo --logger 'console;verbosity=minimal' `
+        --logger "junit;LogFilePath=$results/xunit.xml" | Out-Host
     $code = $LASTEXITCODE
-    Write-Line "$($count.Passed) passed, $($count.Failed) failed"
-    exit $code
+    Write-Line $said.Result.TrimEnd()
+    $run.WaitForExit()
+    $count = @{ Passed = 0; Failed = 0; Skipped = 0 }
+    foreach ($name in 'xunit', 'pester') { Add-Result $count "$results/$name.xml" }
+    # Such as a host of tests that has died, or a set-up that failed: no test tells of it.
+    if ($count.Failed -eq 0 -and ($code -or $run.ExitCode)) { $count.Failed++ }
+    Write-Line "$($count.Passed) passed, $($count.Failed) failed, $($count.Skipped) skipped"
+    exit [int] ($count.Failed -gt 0)
 }
 
 function Invoke-KernelTest {
@@ -198,7 +233,7 @@ function Invoke-KernelTest {
 function Invoke-Bench {
     Install-Prerequisite ($compilers + $servers)
     Invoke-Build
-    & "$bin/host/pannus" "$root/tests/bench/bench.ps1"
+    & "$bin/pannus" -NoProfile "$root/tests/bench/bench.ps1"
     exit $LASTEXITCODE
 }
 

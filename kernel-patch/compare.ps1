@@ -1,4 +1,4 @@
-# Runs in a guest with the system calls, under our host: what one running thread feels of a patch by each backend, beside
+# Runs in a guest with the system calls: what one running thread feels of a patch by each backend, beside
 # sleeping threads. hiccup measures it, in microseconds of the guest; bin/bench was made on the host. The thread that runs
 # has a processor for itself, and we the other. Figures are shown and not judged: emulated processors share those of a host
 # that has more to do.

@@ -1,4 +1,4 @@
-# Runs in a guest with the system calls, under our host: the sample, compiled for IA-32, is patched by them, listed and
+# Runs in a guest with the system calls: the sample, compiled for IA-32, is patched by them, listed and
 # undone. It was compiled on the host.
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'

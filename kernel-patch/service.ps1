@@ -1,4 +1,4 @@
-# Runs in a guest with the system calls, under our host: a busy service (tests/targets/invariants.c), whose threads run, sleep,
+# Runs in a guest with the system calls: a busy service (tests/targets/invariants.c), whose threads run, sleep,
 # wake, are born and fork, is patched and undone over and over by the Kernel backend, and checks itself all the time.
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'

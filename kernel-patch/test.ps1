@@ -131,9 +131,9 @@ function Build-Program {
 if (-not [IO.File]::Exists("$cache/complete")) { Build-All }
 Build-Program
 $kselftest = "$PSScriptRoot/kselftest.sh", "$cache/kselftest"
-$pannus = "$bin/host/pannus"
+$pannus = "$bin/pannus"
 Test-Log (Invoke-Guest patched ($kselftest + 10) 15)
-Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/cmdlets.ps1", 'Kernel') 30)
+Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/cmdlets.ps1", (Get-Pester "$root/tests/Pannus.Tests"), 'Kernel') 30)
 Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/ia32.ps1") 10)
 Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/service.ps1") 10)
 Test-Log (Invoke-Guest patched ($pannus, "$PSScriptRoot/compare.ps1") 15)

@@ -5,11 +5,10 @@ BeforeAll {
     . "$PSScriptRoot/Support.ps1"
 }
 
-BeforeEach { $target = Start-Target }
-
-AfterEach { Stop-Target }
-
 Describe 'Invoke-LivePatch' {
+    BeforeEach { $target = Start-Target }
+    AfterEach { Stop-Target }
+
     It 'patches a process found by name, as in the README' {
         $result = Get-PatchTarget -Name target | Where-Object Id -EQ $target.Id |
             Invoke-LivePatch -Path $patch -CommandFile $commands -Verbose 4>&1 |
@@ -174,6 +173,9 @@ Describe 'Invoke-LivePatch' {
 }
 
 Describe 'Test-LivePatch' {
+    BeforeEach { $target = Start-Target }
+    AfterEach { Stop-Target }
+
     It 'shows every write and touches nothing' {
         $plan = Test-LivePatch $target.Id $patch -CommandFile $commands
         $plan.Kind | Should -Be 'Jump', 'Variable', 'Pointer', 'Pointer'

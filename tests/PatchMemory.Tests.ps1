@@ -5,14 +5,13 @@ BeforeAll {
     . "$PSScriptRoot/Support.ps1"
 }
 
-BeforeEach {
-    $target = Start-Target
-    $variable = Resolve-PatchSymbol $target.Id str_V
-}
-
-AfterEach { Stop-Target }
-
 Describe 'Read-PatchMemory' {
+    BeforeEach {
+        $target = Start-Target
+        $variable = Resolve-PatchSymbol $target.Id str_V
+    }
+    AfterEach { Stop-Target }
+
     It 'reads a variable that comes through the pipeline, as long as it is' {
         $memory = $variable | Read-PatchMemory
         $memory.Id | Should -Be $target.Id
@@ -42,6 +41,12 @@ Describe 'Read-PatchMemory' {
 }
 
 Describe 'Write-PatchMemory' {
+    BeforeEach {
+        $target = Start-Target
+        $variable = Resolve-PatchSymbol $target.Id str_V
+    }
+    AfterEach { Stop-Target }
+
     It 'writes hexadecimal digits' {
         Write-PatchMemory $target.Id $variable '53 54 52'
         ($variable | Read-PatchMemory -Length 5).Ascii | Should -Be 'STR_V'

@@ -15,11 +15,10 @@ BeforeAll {
     }
 }
 
-BeforeEach { $target = Start-Target }
-
-AfterEach { Stop-Target }
-
 Describe 'A session of single cmdlets' {
+    BeforeEach { $target = Start-Target }
+    AfterEach { Stop-Target }
+
     It 'makes a jump within a hold' {
         Invoke-Session $target.Id
         $lines = Get-Output $target
@@ -30,6 +29,9 @@ Describe 'A session of single cmdlets' {
 }
 
 Describe 'Write-PatchJump' {
+    BeforeEach { $target = Start-Target }
+    AfterEach { Stop-Target }
+
     It 'stops the target itself, and gives the write with -PassThru' {
         $module = Mount-PatchModule $target.Id $patch
         $function = Resolve-PatchSymbol $target.Id func_J
@@ -57,6 +59,9 @@ Describe 'Write-PatchJump' {
 }
 
 Describe 'Write-PatchVariable' {
+    BeforeEach { $target = Start-Target }
+    AfterEach { Stop-Target }
+
     It 'writes over a variable' {
         Resolve-PatchSymbol $target.Id str_V | Write-PatchVariable -Value '7374725f56206f6620706c75672e00'
         Get-Output $target | Should -Contain 'str_V of plug.'
@@ -75,6 +80,9 @@ Describe 'Write-PatchVariable' {
 }
 
 Describe 'Write-PatchPointer' {
+    BeforeEach { $target = Start-Target }
+    AfterEach { Stop-Target }
+
     It 'makes a pointer point <where>' -ForEach @(
         @{ where = 'to a symbol of a patch'; convert = { $args[0] } }
         @{ where = 'to an address'; convert = { $args[0].Address } }

@@ -3,18 +3,17 @@
 BeforeAll {
     Import-Module "$PSScriptRoot/../Pannus.psd1"
     . "$PSScriptRoot/Support.ps1"
-    $pannus = "$PSScriptRoot/../bin/host/pannus"
+    $pannus = "$PSScriptRoot/../bin/pannus"
     $jump = "$TestDrive/jump.cmd"
     [IO.File]::WriteAllText($jump, "name only the jump`nJ func_J func_J_plug")
     $value = "$TestDrive/value.cmd"
     [IO.File]::WriteAllText($value, "requires only the jump`nV str_V 58")
 }
 
-BeforeEach { $target = Start-Target }
-
-AfterEach { Stop-Target }
-
 Describe 'Undo-LivePatch' {
+    BeforeEach { $target = Start-Target }
+    AfterEach { Stop-Target }
+
     It 'takes a patch back as <how>' -ForEach @(
         @{ how = 'target and id'; undo = { Undo-LivePatch $target.Id $applied.LivePatchId } }
         @{ how = 'target and name'; undo = { Undo-LivePatch $target.Id -LivePatchId patch.so } }

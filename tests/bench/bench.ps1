@@ -2,7 +2,7 @@
 .SYNOPSIS
     Measures what a patch costs the target and the user, each figure beside a reference taken in the same run.
 .DESCRIPTION
-    Runs under our own host and under pwsh, after ./build.ps1 Build. Prints tables and writes results.json, results.md and
+    Runs in pwsh after ./build.ps1 Build. Prints tables and writes results.json, results.md and
     pause.svg to bin/bench. Figures are medians over rounds in which ours and the reference take turns; a figure alone
     means nothing on another machine, the ratio does.
 .PARAMETER Part
@@ -18,7 +18,7 @@ Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
 $root = [IO.Path]::GetFullPath("$PSScriptRoot/../..")
 $bin = "$root/bin/bench"
-$pannus = "$root/bin/host/pannus"
+$pannus = "$root/bin/pannus"
 # Numbers with a point, in tables and JSON alike, and programs' messages in the words that are matched here.
 [cultureinfo]::CurrentCulture = [cultureinfo]::InvariantCulture
 if (-not (Get-Command Invoke-LivePatch -ErrorAction Ignore)) { Import-Module "$root/Pannus.psd1" }

@@ -48,8 +48,10 @@ function Write-Sample([string] $Title, $Sample, [string] $Quiet) {
 
 # A process of ours that is given its commands line by line.
 function Start-Session {
-    $session = Start-Program $pannus '-Command', '-'
-    $null = Invoke-Session $session '1'
+    # A terminal's escape sequences would come between the lines.
+    $env:TERM = 'dumb'
+    $session = Start-Program $shell[0] ($shell[1..9] + '-NoProfile', '-NoLogo', '-Command', '-')
+    $null = Invoke-Session $session "Import-Module '$root/Pannus.psd1'"
     $session
 }
 
@@ -57,7 +59,7 @@ function Invoke-Session($Session, [string] $Text) {
     $Session.StandardInput.WriteLine("$Text; 'end of output'")
     $Session.StandardInput.Flush()
     while (($line = $Session.StandardOutput.ReadLine()) -ne 'end of output') {
-        if ($null -eq $line) { throw "pannus has ended at $Text" }
+        if ($null -eq $line) { throw "pwsh has ended at $Text" }
         $line
     }
 }

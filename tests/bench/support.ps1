@@ -1,5 +1,8 @@
 # What the parts share: processes, hiccup's reports, medians, and the table of figures.
 
+# This shell as a command. One that is a tool of dotnet has no runtime of its own.
+[string[]] $shell = if (Test-Path "$PSHOME/libcoreclr.so") { "$PSHOME/pwsh" } else { 'dotnet', "$PSHOME/pwsh.dll" }
+
 function Write-Line([string] $Text = '') { $Host.UI.WriteLine($Text) }
 
 function Start-Program([string] $Path, [string[]] $Arguments) {

@@ -12,7 +12,7 @@ namespace Pannus.Tests.Live;
 public sealed class KilledPatcherTests
 {
     private static readonly int s_kills = int.Parse(Environment.GetEnvironmentVariable("PANNUS_KILLS") ?? "20", CultureInfo.InvariantCulture);
-    private static readonly string s_pannus = Path.Combine(Built.Repository, "bin/host/pannus");
+    private static readonly string s_pannus = Built.Pannus;
     private static readonly string[] s_old = ["func_J of target.", "str_V of target.", "str_P of target.", "func_L of target."];
 
     [Theory]

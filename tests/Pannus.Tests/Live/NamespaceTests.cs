@@ -11,7 +11,7 @@ namespace Pannus.Tests.Live;
 public abstract class NamespaceTests(string machine)
 {
     private const string Jump = "J work work_plug";
-    private static readonly string s_pannus = Path.Combine(Built.Repository, "bin/host/pannus");
+    private static readonly string s_pannus = Built.Pannus;
 
     private readonly string[] _fast = Machine.Fast(machine);
     private readonly string _patch = Built.Target("patches/threads.so", Machine.Fast(machine));

@@ -225,26 +225,22 @@ public sealed class RefusalTests
     [Fact]
     public void Another_user_is_refused_with_the_reason_and_patches_what_is_its_own()
     {
-        // The host runs as nobody, which may trace only its own.
+        // Pannus runs as nobody, which may trace only its own.
+        const int nobody = 65534;
         using TargetProgram roots = Start();
-        string pannus = Path.Combine(Built.Repository, "bin/host/pannus");
-        (int code, string problems) = AsNobody(pannus, $"{roots.Id}", Built.Sample("patch.so"), "-", Path.Combine(Built.Repository, "src/sample/pannus.cmd"));
+        string[] files = [Host.Readable(Built.Sample("patch.so")), "-", Host.Readable(Built.Sample("pannus.cmd"))];
+        (int code, string problems) = Host.RunPannusAs(nobody, [$"{roots.Id}", .. files]);
         Assert.Equal(1, code);
         Assert.Contains("does not let this user trace target", problems);
         Assert.Contains("Run Pannus as that user or as root", problems);
         _ = roots.WaitFor("func_J of target.");
 
-        using TargetProgram own = TargetProgram.Start("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", Built.Sample("target"), "20");
+        using TargetProgram own = TargetProgram.Start("setpriv", $"--reuid={nobody}", $"--regid={nobody}", "--clear-groups",
+            Host.Readable(Built.Sample("target")), "20");
         _ = own.WaitFor("func_J of target.");
-        (code, problems) = AsNobody(pannus, $"{own.Id}", Built.Sample("patch.so"), "-", Path.Combine(Built.Repository, "src/sample/pannus.cmd"));
+        (code, problems) = Host.RunPannusAs(nobody, [$"{own.Id}", .. files]);
         Assert.Equal((0, ""), (code, problems));
         _ = own.WaitFor("func_J of plug.");
-    }
-
-    private static (int Code, string Problems) AsNobody(string program, params string[] arguments)
-    {
-        (int code, _, string problems) = Host.Run("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", program, .. arguments]);
-        return (code, problems);
     }
 
     private static TargetProgram Start()

@@ -164,7 +164,7 @@ public sealed class TracerTests
         _ = program.WaitFor(l => l.StartsWith("func_J", StringComparison.Ordinal));
         string log = Path.GetTempFileName();
         (int code, string output, string problems) = Host.Run("strace", "-f", "-qq", "-o", log, "-e", "trace=ptrace",
-            Path.Combine(Built.Repository, "bin/host/pannus"), "-Command",
+            Built.Pannus, "-Command",
             $"(Invoke-LivePatch {program.Id} '{Built.Bench("plug.so")}' -Timeout 00:00:30 -ErrorAction Stop).Status");
         string[] calls = File.ReadAllLines(log);
         File.Delete(log);

@@ -10,6 +10,9 @@ internal static class Built
 
     public static string Repository { get; } = FindRepository();
 
+    /// <summary>The command <c>pannus</c>, as <c>build.ps1 Build</c> makes it.</summary>
+    public static string Pannus { get; } = Path.Combine(Repository, "bin/pannus");
+
     /// <summary>The sample, built with these variables of make: <c>CC=clang CFLAGS=-O3</c>.</summary>
     public static string Sample(string file, params string[] variables) => Path.Combine(Make("src/sample", variables), file);
 
