@@ -16,6 +16,7 @@
         'Import-PatchCommand'
         'Invoke-LivePatch'
         'Mount-PatchModule'
+        'New-LivePatch'
         'Read-PatchMemory'
         'Resolve-PatchSymbol'
         'Resume-PatchProcess'

@@ -42,7 +42,7 @@ internal static class PatchErrors
         PatchErrorId.SymbolAmbiguous => ErrorCategory.InvalidArgument,
         PatchErrorId.RelocationUnsupported or PatchErrorId.ConstructorUnsupported => ErrorCategory.NotImplemented,
         PatchErrorId.FunctionTooShort or PatchErrorId.EntryIsBranchTarget or PatchErrorId.CodeChanged
-            or PatchErrorId.LivePatchRequired or PatchErrorId.ValueChanged => ErrorCategory.InvalidOperation,
+            or PatchErrorId.LivePatchRequired or PatchErrorId.ValueChanged or PatchErrorId.NotPatchable => ErrorCategory.InvalidOperation,
         PatchErrorId.JournalDamaged => ErrorCategory.InvalidData,
         PatchErrorId.FunctionActive or PatchErrorId.TargetTraced or PatchErrorId.TargetBusy => ErrorCategory.ResourceBusy,
         PatchErrorId.NoAddressSpace => ErrorCategory.ResourceUnavailable,

@@ -59,4 +59,6 @@ public enum PatchErrorId
     JournalDamaged,
     /// <summary>The target's memory could not be read or written there.</summary>
     MemoryInaccessible,
+    /// <summary>No patch can be made of a change; the findings say why.</summary>
+    NotPatchable,
 }
