@@ -131,6 +131,12 @@ internal sealed class SourceBuild : IDisposable
 
     private IReadOnlyList<LinkRecord> BuildFixed(string command)
     {
+        // What configures may have left marks that keep it from being done again, so it is done in a new copy.
+        if (_input.Diff.Configures && _input.RebuildCommand is null)
+        {
+            Directory.Delete(_tree, true);
+            SourceTree.Copy(_input.SourceDirectory, _tree, _cancellation);
+        }
         IReadOnlyDictionary<string, string[]> before = _input.Diff.Apply(_tree, _cancellation);
         Dictionary<string, byte[]> plain = before.Keys.Where(File.Exists).ToDictionary(p => p, File.ReadAllBytes);
         SourceDiff.KeepLines(before);
