@@ -12,6 +12,7 @@ internal sealed class SymbolGroups
     private readonly Dictionary<string, List<ElfSymbol>> _globals = new(StringComparer.Ordinal), _locals = new(StringComparer.Ordinal);
     private readonly Dictionary<BuildObject, Group?> _ofObject = [];
     private readonly ElfImage _file;
+    private readonly Group? _nameless;
 
     public SymbolGroups(ElfSymbolTable table, ElfImage file)
     {
@@ -30,6 +31,7 @@ internal sealed class SymbolGroups
             Add(s.IsLocal ? _locals : _globals, name, s);
             if (s.IsLocal && current is not null) Add(current.Symbols, name, s);
         }
+        _nameless = _groups.LastOrDefault(g => g.File.Length == 0);
     }
 
     /// <summary>Where an atom lies; null when it is not there, or more than one might be it.</summary>
@@ -51,8 +53,10 @@ internal sealed class SymbolGroups
     private IEnumerable<ElfSymbol> Candidates(Atom atom, ObjectSymbol s)
     {
         if (s.IsLocal) return OfObject(atom.Object)?.Symbols.GetValueOrDefault(s.Name) ?? [];
-        // What was global in the object may be local now; the linker leaves such behind the symbols of all files.
-        return _globals.GetValueOrDefault(s.Name) ?? _locals.GetValueOrDefault(s.Name) ?? [];
+        if (_globals.TryGetValue(s.Name, out List<ElfSymbol>? global)) return global;
+        // What was global in the object may be local now; GNU ld puts such after those of all files, in a group without a name.
+        return _nameless is null ? _locals.GetValueOrDefault(s.Name) ?? []
+            : _nameless.Symbols.GetValueOrDefault(s.Name) ?? OfObject(atom.Object)?.Symbols.GetValueOrDefault(s.Name) ?? [];
     }
 
     // Several sources may have the same file name: the one that has the object's symbols, in their sizes, and their code.
@@ -78,10 +82,17 @@ internal sealed class SymbolGroups
             {
                 if (!group.Symbols.TryGetValue(s.Name, out List<ElfSymbol>? there)) score--;
                 else if (!there.Any(x => x.Size == s.Symbol.Size)) score -= 2;
-                else score += atom.Kind == AtomKind.Code && there.Any(x => BaseCheck.IsSame(_file, atom, x.Value)) ? 4 : 2;
+                else score += there.Any(x => Holds(atom, x.Value)) ? 4 : 2;
             }
         }
         return score;
+    }
+
+    private bool Holds(Atom atom, ulong address)
+    {
+        if (atom.Kind == AtomKind.Code) return BaseCheck.IsSame(_file, atom, address);
+        byte[] there = new byte[atom.Bytes.Length];
+        return there.Length > 0 && atom.References.Count == 0 && _file.TryReadVirtual(address, there) && atom.Bytes.SequenceEqual(there);
     }
 
     private static void Add(Dictionary<string, List<ElfSymbol>> to, string name, in ElfSymbol s)

@@ -91,13 +91,15 @@ internal sealed class Correlation
     private void PairByUsers(List<Atom> before, List<Atom> after)
     {
         Dictionary<Atom, Dictionary<(string, int), int>> users = [];
-        foreach (Atom a in before) users[a] = Users(_old, a, before);
-        foreach (Atom a in after) users[a] = Users(_new, a, after);
+        // Which one comes first in a function says something where none was added or has gone.
+        bool isOrdered = before.Count == after.Count;
+        foreach (Atom a in before) users[a] = Users(_old, a, isOrdered ? before : []);
+        foreach (Atom a in after) users[a] = Users(_new, a, isOrdered ? after : []);
         List<(int Score, Atom Old, Atom New)> scores =
         [
             .. from n in after from o in before
-               let score = users[n].Sum(u => Math.Min(u.Value, users[o].GetValueOrDefault(u.Key))) * 2 + (o.Size == n.Size ? 1 : 0)
-               where score > 1 orderby score descending select (score, o, n),
+               let score = Likeness(users[o], users[n])
+               where score > 0 orderby score + (IsAlike(o, n) ? 1 : 0) descending select (score + (IsAlike(o, n) ? 1 : 0), o, n),
         ];
         foreach ((int score, Atom o, Atom n) in scores)
         {
@@ -107,6 +109,11 @@ internal sealed class Correlation
             if (hasRival) _ambiguous.Add(n);
         }
     }
+
+    private static int Likeness(Dictionary<(string, int), int> before, Dictionary<(string, int), int> after) =>
+        after.Sum(u => Math.Min(u.Value, before.GetValueOrDefault(u.Key))) * 2;
+
+    private static bool IsAlike(Atom o, Atom n) => o.Size == n.Size && o.Bytes.SequenceEqual(n.Bytes);
 
     // By function, and by which of the namesakes in it comes first.
     private static Dictionary<(string, int), int> Users(ObjectSet set, Atom atom, List<Atom> namesakes)

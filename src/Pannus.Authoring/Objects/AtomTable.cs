@@ -94,7 +94,7 @@ internal sealed class AtomTable
         if (symbols.Length == 0 && (s.Size == 0 || s.Flags.HasFlag(SectionFlags.Merge))) return;
         if (kind is AtomKind.Code or AtomKind.Gathered)
         {
-            Add(s, kind, 0, s.Size, [.. symbols.OrderBy(Rank).ThenBy(x => x.Name, StringComparer.Ordinal)]);
+            Add(s, kind, 0, s.Size, [.. symbols.OrderBy(Rank).ThenBy(x => x.Index)]);
             return;
         }
         SortedDictionary<ulong, List<ObjectSymbol>> starts = [];
@@ -107,8 +107,7 @@ internal sealed class AtomTable
             same.Add(symbol);
             end = Math.Max(end, symbol.Symbol.Value + symbol.Symbol.Size);
         }
-        foreach (ulong anchor in anchors)
-            if (anchor < s.Size && !IsInside(starts, anchor)) starts.TryAdd(anchor, []);
+        AddAnchors(s, starts, anchors);
         if (starts.Count == 0) starts.Add(0, []);
         ulong[] order = [.. starts.Keys];
         for (int i = 0; i < order.Length; i++)
@@ -116,12 +115,23 @@ internal sealed class AtomTable
             ulong next = i + 1 < order.Length ? order[i + 1] : s.Size;
             List<ObjectSymbol> named = starts[order[i]];
             ulong size = named.Select(x => x.Symbol.Size).DefaultIfEmpty().Max() is > 0 and var known && known <= s.Size - order[i] ? known : next - order[i];
-            Add(s, kind, order[i], size, [.. named.OrderBy(Rank).ThenBy(x => x.Name, StringComparer.Ordinal)]);
+            Add(s, kind, order[i], size, [.. named.OrderBy(Rank).ThenBy(x => x.Index)]);
         }
     }
 
-    private static bool IsInside(SortedDictionary<ulong, List<ObjectSymbol>> starts, ulong offset) => starts.Any(
-        s => s.Key <= offset && s.Value.Any(x => offset < x.Symbol.Value + x.Symbol.Size));
+    // Both are in order: what is inside a symbol is no start of its own.
+    private static void AddAnchors(SectionHeader s, SortedDictionary<ulong, List<ObjectSymbol>> starts, SortedSet<ulong> anchors)
+    {
+        KeyValuePair<ulong, List<ObjectSymbol>>[] named = [.. starts];
+        int next = 0;
+        ulong end = 0;
+        foreach (ulong anchor in anchors)
+        {
+            for (; next < named.Length && named[next].Key <= anchor; next++)
+                end = Math.Max(end, named[next].Value.Max(x => x.Symbol.Value + x.Symbol.Size));
+            if (anchor < s.Size && anchor >= end) starts.TryAdd(anchor, []);
+        }
+    }
 
     private void Add(SectionHeader s, AtomKind kind, ulong start, ulong size, ObjectSymbol[] symbols)
     {

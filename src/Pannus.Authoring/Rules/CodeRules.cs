@@ -32,7 +32,8 @@ internal sealed class CodeRules(TargetBinary target, FindingBag findings, Object
     private void CheckWhole(Atom function)
     {
         int entries = function.Symbols.Where(s => s.Symbol.IsFunction).Select(s => s.Symbol.Value).Distinct().Count();
-        bool isAssembler = function.Object.SourceName.EndsWith(".S", StringComparison.OrdinalIgnoreCase)
+        // Every compiler names the source; the assembler by itself does not.
+        bool isAssembler = function.Object.SourceName.Length == 0 || function.Object.SourceName.EndsWith(".S", StringComparison.OrdinalIgnoreCase)
             || function.Object.SourceName.EndsWith(".asm", StringComparison.OrdinalIgnoreCase) || entries == 0;
         if (isAssembler)
         {

@@ -13,7 +13,7 @@ internal sealed class PatchNames
     public string Claim(string name)
     {
         string unique = name;
-        for (int i = 2; !_taken.Add(unique); i++) unique = $"{name}~{i}";
+        for (int i = 2; !_taken.Add(unique); i++) unique = $"{name}${i}";
         return unique;
     }
 

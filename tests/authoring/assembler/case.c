@@ -1,0 +1,9 @@
+#include "case.h"
+
+
+extern int bare(void);
+
+const char *answer(int number)
+{
+	return text("%d %d", number, bare());
+}

@@ -1,0 +1,6 @@
+int shared;
+
+int other(void)
+{
+	return shared;
+}

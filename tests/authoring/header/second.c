@@ -1,0 +1,6 @@
+#include "inline.h"
+
+int second(int n)
+{
+	return bump(n + 10);
+}
