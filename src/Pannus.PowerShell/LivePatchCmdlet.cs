@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using Pannus.Applying;
 using Pannus.LivePatches;
-using Pannus.Symbols;
 
 namespace Pannus.PowerShell;
 
@@ -16,19 +15,19 @@ public abstract class LivePatchCmdlet : TargetCmdlet
     [NotTargetId, ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";
 
-    /// <summary>Map file of the target's program; '' or '-' for none.</summary>
+    /// <summary>Map file of the target's program, or MODULE=FILE for another module; '' or '-' for none.</summary>
     [Parameter(ParameterSetName = TargetSet, Position = 2)]
     [Parameter(ParameterSetName = PipelineSet, Position = 1)]
-    public string? MapFile { get; set; }
+    public string[]? MapFile { get; set; }
 
     /// <summary>Command file; without one the commands are those inside the patch file.</summary>
     [Parameter(ParameterSetName = TargetSet, Position = 3)]
     [Parameter(ParameterSetName = PipelineSet, Position = 2)]
     public string? CommandFile { get; set; }
 
-    /// <summary>Separate debug file of the target's program.</summary>
+    /// <summary>Separate debug file of the target's program, or MODULE=FILE for another module.</summary>
     [Parameter]
-    public string? SymbolFile { get; set; }
+    public string[]? SymbolFile { get; set; }
 
     /// <summary>What the user would be asked about.</summary>
     protected string Action => _input!.Action;
@@ -48,7 +47,7 @@ public abstract class LivePatchCmdlet : TargetCmdlet
         {
             Patch = _input.Patch,
             Commands = _input.Commands,
-            Symbols = new ResolverOptions { MapFile = OptionalPath(MapFile), SymbolFile = OptionalPath(SymbolFile) },
+            Symbols = SymbolOptions(MapFile, SymbolFile),
             Options = Options,
         });
     }

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Pannus.Core;
 using Pannus.Targets;
+using Pannus.Symbols;
 
 namespace Pannus.PowerShell;
 
@@ -99,6 +100,34 @@ public abstract class PatchCmdlet : PSCmdlet, IDisposable
         string full = FullPath(path);
         return File.Exists(full) ? full
             : throw new PatchException(PatchErrorId.PatchFileNotFound, $"There is no file {full}.");
+    }
+
+    /// <summary>
+    /// Where to look for symbols: <c>PATH</c> of the program's, <c>MODULE=PATH</c> of another module's. Errors:
+    /// <see cref="PatchErrorId.PatchFileNotFound"/>, <see cref="PatchErrorId.CommandInvalid"/> for two files of one module.
+    /// </summary>
+    protected ResolverOptions SymbolOptions(string[]? mapFiles, string[]? symbolFiles)
+    {
+        (string? map, ModuleFile[] maps) = Split(mapFiles);
+        (string? symbols, ModuleFile[] others) = Split(symbolFiles);
+        return new ResolverOptions { MapFile = map, MapFiles = maps, SymbolFile = symbols, SymbolFiles = others };
+
+        (string?, ModuleFile[]) Split(string[]? texts)
+        {
+            string? program = null;
+            List<ModuleFile> modules = [];
+            foreach (string text in texts ?? [])
+            {
+                int at = text.IndexOf('=');
+                bool isOfModule = at > 0 && !File.Exists(FullPath(text));
+                if ((isOfModule ? OptionalPath(text[(at + 1)..]) : OptionalPath(text)) is not { } path) continue;
+                if (isOfModule ? modules.Exists(m => m.Module == text[..at]) : program is not null)
+                    throw new PatchException(PatchErrorId.CommandInvalid, $"There are two files for {(isOfModule ? text[..at] : "the program")}. Leave one.");
+                if (isOfModule) modules.Add(new ModuleFile(text[..at], path));
+                else program = path;
+            }
+            return (program, [.. modules]);
+        }
     }
 
     /// <summary>ShouldProcess that also tells whether it said no because of -WhatIf.</summary>

@@ -9,7 +9,7 @@ public sealed partial class LayerTests
 {
     private static readonly string[] s_floors =
     [
-        "Core", "Linux", "Elf", "Machines", "Targets", "Symbols", "Unwinding", "Holding", "Safety", "Images", "Borrowing",
+        "Core", "Linux", "Elf", "Machines", "Targets", "Unwinding", "Symbols", "Holding", "Safety", "Images", "Borrowing",
         "Backends", "Journal", "Planning", "Applying", "LivePatches", "Fleet",
     ];
 

@@ -20,13 +20,13 @@ public sealed class MountPatchModuleCommand : TargetCmdlet
     [NotTargetId, ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";
 
-    /// <summary>Map file of the target's program.</summary>
+    /// <summary>Map file of the target's program, or MODULE=FILE for another module.</summary>
     [Parameter]
-    public string? MapFile { get; set; }
+    public string[]? MapFile { get; set; }
 
-    /// <summary>Separate debug file of the target's program.</summary>
+    /// <summary>Separate debug file of the target's program, or MODULE=FILE for another module.</summary>
     [Parameter]
-    public string? SymbolFile { get; set; }
+    public string[]? SymbolFile { get; set; }
 
     /// <summary>How to reach into the target.</summary>
     [Parameter]
@@ -41,7 +41,7 @@ public sealed class MountPatchModuleCommand : TargetCmdlet
     {
         base.BeginProcessing();
         _patch = Once(() => PatchFile.Open(FullPath(Path)));
-        _symbols = Once(() => new ResolverOptions { MapFile = OptionalPath(MapFile), SymbolFile = OptionalPath(SymbolFile) });
+        _symbols = Once(() => SymbolOptions(MapFile, SymbolFile));
     }
 
     /// <inheritdoc/>

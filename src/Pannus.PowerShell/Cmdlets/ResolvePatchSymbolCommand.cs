@@ -25,19 +25,19 @@ public sealed class ResolvePatchSymbolCommand : TargetCmdlet
     [SupportsWildcards, ValidateNotNullOrEmpty]
     public string? Module { get; set; }
 
-    /// <summary>Map file of the target's program.</summary>
+    /// <summary>Map file of the target's program, or MODULE=FILE for another module.</summary>
     [Parameter]
-    public string? MapFile { get; set; }
+    public string[]? MapFile { get; set; }
 
-    /// <summary>Separate debug file of the target's program.</summary>
+    /// <summary>Separate debug file of the target's program, or MODULE=FILE for another module.</summary>
     [Parameter]
-    public string? SymbolFile { get; set; }
+    public string[]? SymbolFile { get; set; }
 
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
-        _options = Once(() => new ResolverOptions { MapFile = OptionalPath(MapFile), SymbolFile = OptionalPath(SymbolFile) });
+        _options = Once(() => SymbolOptions(MapFile, SymbolFile));
     }
 
     /// <inheritdoc/>

@@ -11,10 +11,54 @@ namespace Pannus.Symbols;
 /// </summary>
 internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, ResolverOptions options)
 {
-    private readonly MapFile? _map = module.IsExecutable && options.MapFile is { } path ? MapFile.Read(path) : null;
+    private readonly MapFile? _map = FileOf(target, module, options.MapFile, options.MapFiles) is { } path ? MapFile.Read(path) : null;
     private (ElfSymbolTable Table, SymbolSource Source)[]? _tables;
 
     public TargetModule Module => module;
+
+    /// <summary>Whether there is a source that names local symbols, too.</summary>
+    public bool HasLocals => _map is not null || Tables.Any(t => t.Source is SymbolSource.SymbolTable or SymbolSource.DebugFile);
+
+    // The file that the user has named for a module; the program's may be named without one.
+    private static string? FileOf(TargetProcess target, TargetModule module, string? program, IReadOnlyList<ModuleFile> files) =>
+        files.FirstOrDefault(f => SymbolName.ModuleOnly(f.Module) is var name
+            && ModuleName.Find(target, name.Module, name.ModuleIndex).Contains(module))?.Path ?? (module.IsExecutable ? program : null);
+
+    /// <summary>
+    /// What begins at an address of the file: the symbol there, else a function of the size that the unwind tables tell. Error:
+    /// <see cref="PatchErrorId.SymbolNotFound"/> where nothing of the module is, or the middle of a function.
+    /// </summary>
+    public ResolvedSymbol At(ulong value)
+    {
+        ulong address = module.LoadBias + value;
+        string place = $"{ModuleName.Unique(target, module)}+0x{value:x}";
+        if (!module.Holds(address, 1))
+        {
+            throw new PatchException(PatchErrorId.SymbolNotFound, $"{place}: no segment of {module.Path} has that address. Addresses are those "
+                + $"that nm and objdump show, 0x{module.Start - module.LoadBias:x} to 0x{module.End - module.LoadBias:x}.");
+        }
+        foreach ((ElfSymbolTable table, SymbolSource source) in Tables)
+        {
+            ElfSymbol[] here = [.. table.Near(value, value + 1).Select(i => table[i]).Where(s => s.Value == value && s.Size > 0)];
+            if (here.Length > 0) return Resolve(here.FirstOrDefault(s => !s.IsLocal, here[0]), "", source);
+        }
+        bool isCode = target.Map.Find(address) is { } region && region.Access.HasFlag(MemoryAccess.Execute);
+        ulong size = 0;
+        if (isCode && FunctionBounds.Find(target, module, value) is { } function)
+        {
+            if (function.Start != value)
+            {
+                throw new PatchException(PatchErrorId.SymbolNotFound, $"{place} is in the middle of a function, which begins at "
+                    + $"0x{function.Start:x}.");
+            }
+            size = function.Length;
+        }
+        return new ResolvedSymbol
+        {
+            Id = target.Id, StartTicks = target.StartTicks, Name = place, Address = address, Size = size, IsLocal = true, Module = module.Name,
+            Type = isCode ? SymbolType.Function : SymbolType.None, Source = SymbolSource.UnwindTable,
+        };
+    }
 
     /// <summary>All symbols of the given names, each with its address in the target.</summary>
     public IReadOnlyList<ResolvedSymbol> Find(IReadOnlyCollection<string> names)
@@ -64,7 +108,7 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
     {
         ElfSymbolTable dynamic = module.Image.DynamicSymbols;
         (ElfSymbolTable, SymbolSource) exported = (dynamic, SymbolSource.DynamicSymbolTable);
-        if (module.IsExecutable && options.SymbolFile is { } path)
+        if (FileOf(target, module, options.SymbolFile, options.SymbolFiles) is { } path)
             return [(DebugFile.Open(target, path, module).SymbolTable, SymbolSource.DebugFile), exported];
         if (module.Image.HasSymbolTable) return [(module.Image.SymbolTable, SymbolSource.SymbolTable), exported];
         return DebugFile.Find(target, module) is { } debug

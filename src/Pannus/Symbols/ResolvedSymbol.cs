@@ -14,6 +14,8 @@ public enum SymbolSource
     DebugFile,
     /// <summary>The file of a patch that is mapped.</summary>
     PatchFile,
+    /// <summary>An address of a module, with the size that its unwind tables tell.</summary>
+    UnwindTable,
 }
 
 /// <summary>Kind of symbol: STT_* of the gABI and of GNU.</summary>

@@ -20,7 +20,10 @@ public sealed class SymbolResolver
     public SymbolResolver(TargetProcess target, ResolverOptions? options = null)
     {
         _target = target;
-        _modules = [.. target.Modules.Select(m => new ModuleSymbols(target, m, options ?? new ResolverOptions()))];
+        options ??= new ResolverOptions();
+        foreach (ModuleFile file in options.MapFiles.Concat(options.SymbolFiles))
+            if (Eligible(SymbolName.ModuleOnly(file.Module)).Count == 0) throw NotFound(SymbolName.ModuleOnly(file.Module));
+        _modules = [.. target.Modules.Select(m => new ModuleSymbols(target, m, options))];
     }
 
     /// <summary>
@@ -34,15 +37,43 @@ public sealed class SymbolResolver
     public IReadOnlyList<ResolvedSymbol> ResolveMany(IReadOnlyList<string> names)
     {
         SymbolName[] parsed = [.. names.Select(SymbolName.Parse)];
-        var found = new ResolvedSymbol?[parsed.Length];
+        var found = new (ResolvedSymbol Symbol, TargetModule Module)?[parsed.Length];
+        HashSet<TargetModule>[] eligible = [.. parsed.Select(n => Eligible(n).ToHashSet())];
         foreach (ModuleSymbols module in _modules)
         {
-            int[] open = [.. Enumerable.Range(0, parsed.Length).Where(i => found[i] is null && IsOf(module.Module, parsed[i].Module))];
+            int[] open = [.. Enumerable.Range(0, parsed.Length).Where(i => !parsed[i].IsAddress && eligible[i].Contains(module.Module)
+                && (found[i] is not { } known || ModuleName.AreTwins(known.Module, module.Module)))];
             if (open.Length == 0) continue;
             Dictionary<string, ResolvedSymbol[]> candidates = Candidates(module, open.Select(i => parsed[i].Name));
-            foreach (int i in open) found[i] = Choose(parsed[i], candidates[parsed[i].Name]);
+            foreach (int i in open)
+            {
+                if (SymbolChoice.Choose(_target, module.Module, parsed[i], candidates[parsed[i].Name]) is not { } symbol) continue;
+                if (found[i] is { } twin) throw Twins(parsed[i], twin.Module, module.Module);
+                found[i] = (symbol, module.Module);
+            }
         }
-        return [.. found.Select((s, i) => AtOffset(s ?? throw NotFound(parsed[i]), parsed[i].Offset))];
+        return [.. found.Select((s, i) => s is { } f ? AtOffset(f.Symbol, parsed[i].Offset) : AtAddress(parsed[i]))];
+    }
+
+    // A patch of one of two modules of a name leaves the other as it is.
+    private PatchException Twins(SymbolName name, TargetModule one, TargetModule other)
+    {
+        string what = name.Text[(name.Text.IndexOf('!') + 1)..];
+        return new PatchException(PatchErrorId.SymbolAmbiguous, $"{name.Text} is in more than one module of {_target.DisplayName} that is called "
+            + $"{one.Name}: {ModuleName.Unique(_target, one)}!{what} and {ModuleName.Unique(_target, other)}!{what}. Name one of them so, "
+            + "or both of them in two commands.");
+    }
+
+    private IReadOnlyList<TargetModule> Eligible(SymbolName name) => ModuleName.Find(_target, name.Module, name.ModuleIndex);
+
+    // The address that a name tells, where there is no symbol of that name.
+    private ResolvedSymbol AtAddress(SymbolName name)
+    {
+        SymbolName? address = name.IsAddress ? name : name.AsAddress();
+        IReadOnlyList<TargetModule> modules = address is null ? [] : Eligible(address);
+        if (modules.Count == 0) throw NotFound(name);
+        if (modules.Count > 1) throw Twins(name with { Text = $"{name.Name}!+0x{name.Offset:x}" }, modules[0], modules[1]);
+        return _modules.First(m => m.Module == modules[0]).At(address!.Offset);
     }
 
     /// <summary>
@@ -64,7 +95,7 @@ public sealed class SymbolResolver
             }
         }
         foreach (ModuleSymbols module in _modules)
-            _ = Candidates(module, parsed.Where(n => IsOf(module.Module, n.Module)).Select(n => n.Name));
+            _ = Candidates(module, parsed.Where(n => !n.IsAddress && Eligible(n).Contains(module.Module)).Select(n => n.Name));
     }
 
     /// <summary>All symbols whose name matches a wildcard (<c>*</c>, <c>?</c>), which may be qualified by a module.</summary>
@@ -72,10 +103,11 @@ public sealed class SymbolResolver
     {
         int bang = wildcard.IndexOf('!');
         string moduleName = bang < 0 ? "" : wildcard[..bang], pattern = wildcard[(bang + 1)..];
+        IReadOnlyList<TargetModule> wanted = Eligible(SymbolName.ModuleOnly(moduleName));
         bool Matches(string name) => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
         foreach (ModuleSymbols module in _modules)
         {
-            if (!IsOf(module.Module, moduleName)) continue;
+            if (!wanted.Contains(module.Module)) continue;
             foreach (ResolvedSymbol symbol in module.Find(Matches).OrderBy(s => s.Address)) yield return symbol;
         }
     }
@@ -101,7 +133,7 @@ public sealed class SymbolResolver
         if (!withLocals) return null;
         var parsed = new SymbolName(name, "", "", name, "", 0);
         foreach (ModuleSymbols module in _modules)
-            if (IsProgram(module.Module) && Choose(parsed, module.Find([name])) is { } hidden) return hidden;
+            if (IsProgram(module.Module) && SymbolChoice.Choose(_target, module.Module, parsed, module.Find([name])) is { } hidden) return hidden;
         return null;
     }
 
@@ -165,30 +197,8 @@ public sealed class SymbolResolver
         return known;
     }
 
-    private static bool IsOf(TargetModule module, string name) => name.Length == 0
-        || module.Name == name || Path.GetFileName(module.Path) == name;
-
     // The dynamic linker does not search the vdso.
     private static bool IsProgram(TargetModule module) => module.Path != "[vdso]";
-
-    private static ResolvedSymbol? Choose(SymbolName name, IEnumerable<ResolvedSymbol> candidates)
-    {
-        ResolvedSymbol[] fitting = [.. candidates.Where(s => (name.File.Length == 0 || s.File == name.File)
-            && (name.Version.Length == 0 || s.Version == name.Version))];
-        if (fitting.Length == 0) return null;
-        ResolvedSymbol[] best = [.. fitting.Where(s => !s.IsLocal)];
-        if (best.Length == 0) best = fitting;
-        if (name.Version.Length == 0 && best.Any(s => s.IsDefaultVersion)) best = [.. best.Where(s => s.IsDefaultVersion)];
-        if (best.DistinctBy(s => s.Address).Count() == 1) return best[0];
-        string list = string.Join(", ", best.DistinctBy(s => s.Address).Select(Qualified).Take(10));
-        throw new PatchException(PatchErrorId.SymbolAmbiguous, $"{name.Text} means more than one symbol: {list}. Name one of them so.");
-    }
-
-    private static string Qualified(ResolvedSymbol s)
-    {
-        string version = s.Version.Length > 0 ? "@" + s.Version : "";
-        return s.File.Length > 0 ? $"{s.File}:{s.Name} (0x{s.Address:x})" : $"{s.Module}!{s.Name}{version} (0x{s.Address:x})";
-    }
 
     private static ResolvedSymbol AtOffset(ResolvedSymbol symbol, ulong offset)
     {
@@ -206,17 +216,27 @@ public sealed class SymbolResolver
 
     private PatchException NotFound(SymbolName name)
     {
-        if (name.Module.Length > 0 && !_modules.Any(m => IsOf(m.Module, name.Module)))
+        IReadOnlyList<TargetModule> modules = Eligible(name);
+        if (modules.Count == 0)
         {
-            return new PatchException(PatchErrorId.SymbolNotFound, $"{name.Text}: {_target.DisplayName} has no module {name.Module}. "
-                + $"It has {string.Join(", ", _target.Modules.Select(m => m.Name).Take(12))}.");
+            string number = name.ModuleIndex > 0 ? $" number {name.ModuleIndex}" : "";
+            return new PatchException(PatchErrorId.SymbolNotFound, $"{name.Text}: {_target.DisplayName} has no module {name.Module}{number}. "
+                + $"It has {string.Join(", ", _target.Modules.Select(m => ModuleName.Unique(_target, m)).Take(12))}.");
         }
-        string[] near = [.. _modules.Where(m => IsOf(m.Module, name.Module)).SelectMany(m => m.Find(n => IsNear(n, name.Name)))
+        string[] near = [.. _modules.Where(m => modules.Contains(m.Module)).SelectMany(m => m.Find(n => IsNear(n, name.Name)))
             .Select(s => s.Name).Distinct().Order(StringComparer.Ordinal).Take(NearNames)];
         string hint = near.Length > 0 ? $" Near names: {string.Join(", ", near)}." : "";
-        bool isStripped = !_target.Executable.Image.HasSymbolTable;
-        string how = isStripped ? " The program is stripped: give -SymbolFile or -MapFile for its local symbols." : "";
-        return new PatchException(PatchErrorId.SymbolNotFound, $"{_target.DisplayName} has no symbol {name.Text}.{hint}{how}");
+        return new PatchException(PatchErrorId.SymbolNotFound, $"{_target.DisplayName} has no symbol {name.Text}.{hint}{Missing(name, modules)}");
+    }
+
+    // A stripped module has no local symbols; which one is meant is not known when the name does not say.
+    private string Missing(SymbolName name, IReadOnlyList<TargetModule> modules)
+    {
+        TargetModule meant = name.Module.Length > 0 ? modules[0] : _target.Executable;
+        if (_modules.First(m => m.Module == meant).HasLocals) return "";
+        string file = meant.IsExecutable ? "" : $" {meant.Name}=FILE";
+        return $" {(meant.IsExecutable ? "The program" : meant.Name)} is stripped: give -SymbolFile{file} or -MapFile{file} for its local symbols, "
+            + $"install its debug symbols, or name an address, {meant.Name}+0x1234.";
     }
 
     private static bool IsNear(string name, string wanted) => name.Equals(wanted, StringComparison.OrdinalIgnoreCase)

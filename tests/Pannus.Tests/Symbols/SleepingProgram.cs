@@ -12,9 +12,9 @@ internal sealed class SleepingProgram : IDisposable
 
     private readonly Process _process;
 
-    public SleepingProgram(string path)
+    public SleepingProgram(string path, string directory = "")
     {
-        _process = Process.Start(new ProcessStartInfo(path) { RedirectStandardOutput = true })!;
+        _process = Process.Start(new ProcessStartInfo(path) { RedirectStandardOutput = true, WorkingDirectory = directory })!;
         try
         {
             if (_process.StandardOutput.ReadLine() is null) throw new InvalidOperationException($"{path} has ended.");
