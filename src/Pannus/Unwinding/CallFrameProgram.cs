@@ -1,3 +1,4 @@
+using Pannus.Elf;
 using Pannus.Machines;
 
 namespace Pannus.Unwinding;

@@ -1,3 +1,5 @@
+using Pannus.Elf;
+
 namespace Pannus.Unwinding;
 
 /// <summary>DW_EH_PE_*: how .eh_frame and .eh_frame_hdr write addresses (LSB Core, "DWARF Exception Header Encoding").</summary>

@@ -1,3 +1,5 @@
+using Pannus.Elf;
+
 namespace Pannus.Unwinding;
 
 /// <summary>

@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 
-namespace Pannus.Unwinding;
+namespace Pannus.Elf;
 
 /// <summary>
-/// Reads call frame information. It runs while a target is held and any bytes may be given, so a wrong one is no
+/// Reads call frame and debug information. It runs while a target is held and any bytes may be given, so a wrong one is no
 /// exception: <see cref="IsBroken"/> is set, and all that is read from then on is 0.
 /// </summary>
 internal ref struct ByteCursor(ReadOnlySpan<byte> bytes, int position, int end)
