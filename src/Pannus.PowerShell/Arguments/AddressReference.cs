@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Management.Automation;
 using Pannus.Core;
+using Pannus.Symbols;
 
 namespace Pannus.PowerShell;
 
@@ -10,6 +11,8 @@ namespace Pannus.PowerShell;
 /// </summary>
 public sealed class AddressReference
 {
+    private readonly bool _isResolver;
+
     /// <summary>Makes a reference. Throws <see cref="PSInvalidCastException"/> with advice.</summary>
     public AddressReference(object value)
     {
@@ -27,6 +30,8 @@ public sealed class AddressReference
                     ?? throw new PSInvalidCastException("It is neither an address nor an object with an Address."));
                 if (LanguagePrimitives.TryConvertTo(item.Properties["Id"]?.Value, out int id)) Id = id;
                 Name = item.Properties["Name"]?.Value as string;
+                _isResolver = LanguagePrimitives.TryConvertTo(item.Properties["Type"]?.Value, out SymbolType type)
+                    && type == SymbolType.IndirectFunction;
                 break;
         }
     }
@@ -42,6 +47,15 @@ public sealed class AddressReference
 
     /// <inheritdoc/>
     public override string ToString() => Name ?? DisplayText.Hex(Address);
+
+    /// <summary>Checks that something of the process <paramref name="id"/> can be led there.</summary>
+    internal void CheckIsDestinationIn(int id)
+    {
+        CheckIsIn(id);
+        if (!_isResolver) return;
+        throw new PatchException(PatchErrorId.CommandInvalid,
+            $"{this} is an IFUNC: what it stands for is known only when its resolver has run. Name the implementation itself.");
+    }
 
     /// <summary>Checks that it belongs to the process <paramref name="id"/>, as far as that is known.</summary>
     internal void CheckIsIn(int id)

@@ -29,7 +29,8 @@ public sealed class WritePatchJumpCommand : SymbolWriteCmdlet
     /// <inheritdoc/>
     protected override IReadOnlyList<PlannedWrite> Plan(WritePlanner planner)
     {
-        Destination.CheckIsIn(Symbol.Id);
+        Destination.CheckIsDestinationIn(Symbol.Id);
+        planner.CheckIsCode(Destination.Address, Destination.ToString());
         return planner.Jump(Symbol, Destination.Address, Destination.ToString());
     }
 }

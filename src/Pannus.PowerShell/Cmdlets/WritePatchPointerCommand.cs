@@ -17,7 +17,7 @@ public sealed class WritePatchPointerCommand : SymbolWriteCmdlet
     /// <inheritdoc/>
     protected override IReadOnlyList<PlannedWrite> Plan(WritePlanner planner)
     {
-        Destination.CheckIsIn(Symbol.Id);
+        Destination.CheckIsDestinationIn(Symbol.Id);
         return [planner.Pointer(Symbol, Destination.Address, Destination.ToString())];
     }
 }

@@ -81,7 +81,7 @@ public static class LivePatch
         IReadOnlyList<ResolvedSymbol> symbols =
             [.. resolver.ResolveMany([.. commands.Commands.Select(c => c.Target)]).Select(resolver.ToBound)];
         PatchImage image = PatchImageReader.Read(request.Patch);
-        CheckSources(request, image);
+        PatchDestination.Check(image, commands);
         OriginalFunctions originals = OriginalFunctions.Find(target, image, commands, symbols);
         image = originals.Extend(image);
         var names = new PatchSymbols(target, resolver, commands.Aliases) { OffsetOfOriginal = originals.OffsetOf };
@@ -170,16 +170,6 @@ public static class LivePatch
 
     private static string Microseconds(TimeSpan time) => $"{time.TotalMicroseconds:0} us";
 
-    private static void CheckSources(LivePatchRequest request, PatchImage image)
-    {
-        foreach (PatchCommand c in request.Commands.Commands)
-        {
-            if (c.Kind == PatchCommandKind.Variable || image.Defined.ContainsKey(c.Source)) continue;
-            throw new PatchException(PatchErrorId.SymbolNotFound,
-                $"{c.File}:{c.Line}: {request.Patch.Path} does not define {c.Source}. Is it static, or compiled away?");
-        }
-    }
-
     private static List<PlannedWrite> Writes(TargetProcess target, WritePlanner planner, PatchCommandSet commands,
         IReadOnlyList<ResolvedSymbol> symbols, PatchPlacement placement, LongJumpPlanner longJumps)
     {
@@ -187,8 +177,7 @@ public static class LivePatch
         for (int i = 0; i < symbols.Count; i++)
         {
             PatchCommand c = commands.Commands[i];
-            ulong destination = c.Kind == PatchCommandKind.Variable ? 0 : placement.Find(c.Source)
-                ?? throw new PatchException(PatchErrorId.CommandInvalid, $"{c.File}:{c.Line}: {c.Source} is thread-local, not an address.");
+            ulong destination = c.Kind == PatchCommandKind.Variable ? 0 : placement.Find(c.Source)!.Value;
             if (c.Kind == PatchCommandKind.Jump && !target.Architecture.ReachesAll
                 && !IsNear(symbols[i].Address, destination))
                 destination = longJumps.Reach(ModuleOf(target, symbols[i]), destination);

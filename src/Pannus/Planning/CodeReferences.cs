@@ -25,6 +25,9 @@ internal sealed class CodeReferences(TargetProcess target)
     private readonly Dictionary<TargetModule, Targets[]> _targets = [];
     private readonly Dictionary<TargetModule, ulong[]> _patchable = [];
 
+    /// <summary>Where computed gotos lead.</summary>
+    public CodeLabels Labels { get; } = new(target);
+
     /// <summary>The destinations in one executable mapping, a bit for each of its bytes.</summary>
     private sealed record Targets(AddressRange Range, ulong[] Bits)
     {
@@ -39,6 +42,7 @@ internal sealed class CodeReferences(TargetProcess target)
         foreach (Instruction i in function.DecodeBody())
             if (Leads(i, range)) return new CodeReference(i.IP, i.NearBranchTarget);
         if (JumpTable.FindInto(target, function, range) is { } entry) return entry;
+        if (Labels.FindInto(function, range) is { } label) return label;
         foreach (NearSymbol symbol in near)
         {
             bool isInReach = symbol.Start < range.End + ShortReach && range.Start < symbol.End + ShortReach;

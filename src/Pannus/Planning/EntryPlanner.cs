@@ -16,6 +16,9 @@ internal sealed class EntryPlanner(TargetProcess target)
     private readonly List<AddressRange> _taken = [];
     private readonly Dictionary<ulong, FunctionEntry> _found = [];
 
+    /// <summary>Where computed gotos lead.</summary>
+    public CodeLabels Labels => _references.Labels;
+
     /// <summary>
     /// Errors: <see cref="PatchErrorId.FunctionTooShort"/>, <see cref="PatchErrorId.EntryIsBranchTarget"/>,
     /// <see cref="PatchErrorId.CodeChanged"/>, <see cref="PatchErrorId.MemoryInaccessible"/>.

@@ -10,7 +10,7 @@ namespace Pannus.Planning;
 /// The instructions that a jump overwrites at a function's entry, in another place: with what is relative to their address
 /// encoded anew, and a jump to what comes behind them. Begins with the function's <c>endbr64</c>, for calls by pointer.
 /// </summary>
-internal sealed class OriginalCode(TargetProcess target, FunctionEntry entry)
+internal sealed class OriginalCode(TargetProcess target, FunctionEntry entry, CodeLabels labels)
 {
     /// <summary>Bytes that are enough for a trampoline.</summary>
     public const int LongestTrampoline = 128;
@@ -102,6 +102,8 @@ internal sealed class OriginalCode(TargetProcess target, FunctionEntry entry)
         }
         if (JumpTable.FindInto(target, _code, new AddressRange(_code.Place, 1)) is not null)
             throw Refused("a jump table of the function leads to its entry, where the patch's jump will be");
+        if (labels.FindInto(_code, new AddressRange(_code.Place, 1)) is not null)
+            throw Refused("a computed goto of the function may lead to its entry, where the patch's jump will be");
     }
 
     private PatchException Refused(string why) => new(PatchErrorId.EntryIsBranchTarget,

@@ -62,7 +62,7 @@ internal sealed class OriginalFunctions
     {
         foreach ((ResolvedSymbol function, ulong offset) in _functions.Values)
         {
-            byte[] code = new OriginalCode(_target, planner.Entry(function)).MoveTo(placement.Address + offset);
+            byte[] code = new OriginalCode(_target, planner.Entry(function), planner.Labels).MoveTo(placement.Address + offset);
             code.CopyTo(placement.Content.AsSpan((int)offset));
         }
     }

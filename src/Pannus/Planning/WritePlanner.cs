@@ -14,6 +14,8 @@ public sealed class WritePlanner(TargetProcess target, ResolverOptions? symbols 
     private readonly EntryPlanner _entries = new(target);
     private readonly FunctionRanges _functions = new(target, symbols ?? new ResolverOptions());
 
+    internal CodeLabels Labels => _entries.Labels;
+
     /// <summary>
     /// Type J: a jump at the entry of a function, in the order in which it is to be written: where there is no room for five
     /// bytes, those in padding near by first, then two bytes that jump there. Errors:
@@ -48,6 +50,17 @@ public sealed class WritePlanner(TargetProcess target, ResolverOptions? symbols 
         CheckIsOf(function);
         if (!target.Map.Covers(function.Address, 1, MemoryAccess.Execute)) return [new AddressRange(function.Address, Math.Max(function.Size, 1))];
         return _functions.Of(function, FunctionCode.Read(target, function).Place);
+    }
+
+    /// <summary>
+    /// Refuses a destination of a jump that is not in executable memory, with <see cref="PatchErrorId.CommandInvalid"/>. A patch
+    /// that is not mapped yet has no memory to look at, so <see cref="Jump"/> itself does not ask.
+    /// </summary>
+    public void CheckIsCode(ulong destination, string name)
+    {
+        if (target.Map.Covers(destination, 1, MemoryAccess.Execute)) return;
+        throw new PatchException(PatchErrorId.CommandInvalid,
+            $"{name} at 0x{destination:x} is not in executable memory of {target.DisplayName}, and J needs a function to jump to.");
     }
 
     /// <summary>Where the jump of a function goes. Errors as of <see cref="Jump"/>.</summary>

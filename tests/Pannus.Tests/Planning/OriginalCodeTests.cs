@@ -122,15 +122,18 @@ public sealed class OriginalCodeTests : IDisposable
         var planner = new EntryPlanner(_running.Target);
         FunctionEntry entry = new SymbolResolver(_running.Target).Find("libc.so.6!s*").Where(f => f.Type == SymbolType.Function)
             .Select(planner.Find).First(e => e.Overwritten.Any(i => i.IsIPRelativeMemoryOperand));
-        PatchException error = Assert.Throws<PatchException>(() => new OriginalCode(_running.Target, entry).MoveTo(Place));
+        PatchException error = Assert.Throws<PatchException>(() => new OriginalCode(_running.Target, entry, planner.Labels).MoveTo(Place));
         Assert.Equal(PatchErrorId.NoAddressSpace, error.Id);
         Assert.Contains("2 GiB", error.Message);
         // A branch reaches everything.
         Assert.NotEmpty(Move("branches", 0x7f00_0000_0000));
     }
 
-    private byte[] Move(string name, ulong address = Place) =>
-        new OriginalCode(_running.Target, new EntryPlanner(_running.Target).Find(Resolve(name))).MoveTo(address);
+    private byte[] Move(string name, ulong address = Place)
+    {
+        var planner = new EntryPlanner(_running.Target);
+        return new OriginalCode(_running.Target, planner.Find(Resolve(name)), planner.Labels).MoveTo(address);
+    }
 
     private ResolvedSymbol Resolve(string name) => new SymbolResolver(_running.Target).Resolve(name);
 }
