@@ -89,7 +89,7 @@ public static class PatchLoader
         }
         if (TryOpen(module) is not { } patch)
         {
-            return ModuleScanner.TryRead(target, regions) is { } mapped
+            return ModuleScanner.TryReadPatch(target, regions) is { } mapped
                 ? new ModuleSymbols(target, mapped, new ResolverOptions()).Find(Matches) : [];
         }
         using (patch)

@@ -1,5 +1,6 @@
 using Pannus.Backends;
 using Pannus.Core;
+using Pannus.Holding;
 using Pannus.Journal;
 using Pannus.Targets;
 
@@ -18,8 +19,8 @@ internal static class PatchRemoval
         var use = new PatchUse(target, entry.Regions);
         if (use.FindLink() is { } link) return link;
         // Threads, memory, and threads again: an address that was on its way from the one to the other meanwhile is found.
-        if (use.FindThread(backend, timeout, leaveSleepers, out IReadOnlyCollection<ulong> stackPointers) is { } thread) return thread;
-        if (use.FindPointer(stackPointers) is { } pointer) return pointer;
+        if (use.FindThread(backend, timeout, leaveSleepers, out IReadOnlyCollection<HeldThread> threads) is { } thread) return thread;
+        if (use.FindPointer(threads) is { } pointer) return pointer;
         if (use.FindThread(backend, timeout, leaveSleepers, out _) is { } late) return late;
         try
         {

@@ -21,6 +21,9 @@ public readonly record struct HeldThread(int Id, ulong ProgramCounter, ulong Sta
     /// <summary>Where it may go on as well: the syscall instruction of a thread that was left asleep, else <see cref="ProgramCounter"/>.</summary>
     public ulong OtherProgramCounter => IsLeftAsleep ? ProgramCounter - SyscallLength : ProgramCounter;
 
+    /// <summary>Address of its control block, which a thread library keeps at the end of its stack; 0 when it is not known.</summary>
+    public ulong ThreadPointer { get; init; }
+
     /// <summary>Whether only its program counter and stack pointer are known.</summary>
     public bool IsVague { get; init; }
 

@@ -92,7 +92,10 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
         ref readonly Record thread = ref _threads[index];
         ref readonly X64Registers r = ref thread.Registers;
         bool isParked = (thread.State & Parked) != 0;
-        return new HeldThread(thread.Id, r.Rip, r.Rsp, InSyscall: !isParked) { IsLeftAsleep = !isParked, WasSeenEarly = thread.Seen > 0 };
+        return new HeldThread(thread.Id, r.Rip, r.Rsp, InSyscall: !isParked)
+        {
+            IsLeftAsleep = !isParked, WasSeenEarly = thread.Seen > 0, ThreadPointer = _target.Architecture.Remote.ThreadPointer(r),
+        };
     }
 
     public override bool HasRunSince(int index) => index < _early && _hasRun[index];

@@ -65,7 +65,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
         if (index >= _stopped) return _sleepers[index - _stopped];
         int i = _held[index];
         ref readonly X64Registers r = ref _registers[i];
-        return new HeldThread(_ids[i], r.ProgramCounter, r.Rsp, r.InSyscall);
+        return new HeldThread(_ids[i], r.ProgramCounter, r.Rsp, r.InSyscall) { ThreadPointer = _target.Architecture.Remote.ThreadPointer(r) };
     }
 
     public override void GetRegisters(int index, out FrameRegisters registers)

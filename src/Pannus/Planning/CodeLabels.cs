@@ -23,7 +23,7 @@ internal sealed class CodeLabels(TargetProcess target)
     /// <summary>A place from where an indirect jump of the function may lead into a range; null when there is none.</summary>
     public CodeReference? FindInto(FunctionCode function, AddressRange range)
     {
-        if (!MayJumpIndirectly(function) || FunctionCode.ModuleAt(target, function.Function.Address) is not { } module) return null;
+        if (!MayJumpIndirectly(function) || target.ModuleAt(function.Function.Address) is not { } module) return null;
         if (FindInCode(function, range, module) is { } inCode) return inCode;
         if (!_known.TryGetValue(module, out CodeReference[]? labels)) _known[module] = labels = Collect(module);
         for (int i = FirstAtOrAbove(labels, range.Start); i < labels.Length && range.Contains(labels[i].Destination); i++)

@@ -111,7 +111,7 @@ internal sealed class FunctionRanges(TargetProcess target, ResolverOptions symbo
     private IEnumerable<AddressRange> PatchCode(IReadOnlyList<MemoryRegion> regions, ulong function)
     {
         IEnumerable<AddressRange> code = regions.Where(r => r.Access.HasFlag(MemoryAccess.Execute)).Select(r => new AddressRange(r.Start, r.Size));
-        if (ModuleScanner.TryRead(target, regions) is not { } module) return code;
+        if (ModuleScanner.TryReadPatch(target, regions) is not { } module) return code;
         IEnumerable<AddressRange> others = module.Image.DynamicSymbols.Where(s => s.IsDefined && s.IsFunction && !s.IsAbsolute && s.Size > 0)
             .Select(s => new AddressRange(module.LoadBias + s.Value, s.Size)).Where(r => !r.Contains(function)).OrderBy(r => r.Start);
         return code.SelectMany(c => Without(c, others));

@@ -78,5 +78,6 @@ internal static class SymbolAt
 
     // A patch is a module, too, whose symbols are those that its memory tells.
     private static TargetModule? ModuleAt(TargetProcess target, ulong address) => target.ModuleAt(address)
-        ?? MountName.All(target.Map).Where(m => m.Regions.Any(r => r.Contains(address))).Select(m => ModuleScanner.TryRead(target, m.Regions)).FirstOrDefault();
+        ?? MountName.All(target.Map).Where(m => m.Regions.Any(r => r.Contains(address)))
+            .Select(m => ModuleScanner.TryReadPatch(target, m.Regions)).FirstOrDefault();
 }

@@ -14,9 +14,12 @@ internal static class ModuleScanner
     {
         string? program = ProcFile.TryReadLink($"/proc/{target.ViewId}/exe");
         List<TargetModule> modules = [];
-        // Patches are no part of the program, and there may be thousands of them.
-        foreach (List<MemoryRegion> regions in Instances(target.Map.Regions.Where(r => MountName.FromRegion(r) is null)))
-            if (TryRead(target, regions, program) is { } module) modules.Add(module);
+        foreach (MemoryRegion region in target.Map.Regions)
+        {
+            // Patches are no part of the program, and there may be thousands of them.
+            bool isFile = region.Inode != 0 && MountName.FromRegion(region) is null && !region.Path.StartsWith("/dev/", StringComparison.Ordinal);
+            if ((isFile || region.Path == "[vdso]") && TryReadAt(target, region, program) is { } module) modules.Add(module);
+        }
 
         int executable = FindExecutable(target, modules, program);
         if (executable < 0)
@@ -29,52 +32,42 @@ internal static class ModuleScanner
         return [first, .. LinkMap.Order(target, first, modules)];
     }
 
-    // The mappings of one file that belong together. A file mapped twice (dlmopen) begins again at offset 0.
-    private static List<List<MemoryRegion>> Instances(IEnumerable<MemoryRegion> regions)
+    /// <summary>Reads a patch as a module, by its mappings; null when they are none's.</summary>
+    public static TargetModule? TryReadPatch(TargetProcess target, IReadOnlyList<MemoryRegion> regions)
     {
-        var open = new Dictionary<(ulong, ulong), List<MemoryRegion>>();
-        var all = new List<List<MemoryRegion>>();
-        foreach (MemoryRegion region in regions)
+        MemoryRegion[] image = ImageOf(regions);
+        if (image.Length == 0 || !IsElf(target, image[0]) || OpenImage(target, image[0], image[0].Path) is not { } elf) return null;
+        return Bias(elf, image) is not { } bias ? null : new TargetModule
         {
-            bool isVdso = region.Path == "[vdso]";
-            if (!isVdso && (region.Inode == 0 || region.Path.StartsWith("/dev/", StringComparison.Ordinal))) continue;
-            (ulong, ulong) key = isVdso ? (0, 0) : (region.Device, region.Inode);
-            if (!open.TryGetValue(key, out List<MemoryRegion>? list) || (region.Offset == 0 && list.Any(r => r.Offset > 0)))
-            {
-                open[key] = list = [];
-                all.Add(list);
-            }
-            list.Add(region);
-        }
-        return all;
+            Name = MountName.FromRegion(image[0])!, Path = image[0].Path, IsExecutable = false, IsDeleted = true,
+            Start = image[0].Start, End = image[^1].End, LoadBias = bias, Image = elf,
+        };
     }
 
-    /// <summary>Reads one module by its mappings; null when they are none's.</summary>
-    public static TargetModule? TryRead(TargetProcess target, IReadOnlyList<MemoryRegion> regions, string? program = null)
+    // A module that has its first page in a mapping; null when that is only data, which ELF files may be.
+    private static TargetModule? TryReadAt(TargetProcess target, in MemoryRegion first, string? program)
     {
-        if (MountName.FromRegion(regions[0]) is not null) regions = ImageOf(regions);
-        if (regions.Count == 0) return null;
-        MemoryRegion first = regions[0];
-        Span<byte> magic = stackalloc byte[4];
-        // A module has code or at least its first page mapped: data files that happen to be ELF are not modules.
-        if (first.Offset != 0 || target.Memory.Read(first.Start, magic) != 4 || !magic.SequenceEqual("\u007fELF"u8)) return null;
-        if (!regions.Any(r => r.Access.HasFlag(MemoryAccess.Execute))) return null;
-
+        if (!IsElf(target, first)) return null;
         string path = first.Path.EndsWith(" (deleted)", StringComparison.Ordinal) ? first.Path[..^10] : first.Path;
         if (OpenImage(target, first, path) is not { } image) return null;
-        if (Bias(image, regions) is not { } bias) return null;
-        string? patch = MountName.FromRegion(first);
+        if (ModuleExtent.Prove(target, image, first) is not { } extent) return null;
         return new TargetModule
         {
-            Name = patch ?? (image.SoName is { Length: > 0 } soname ? soname : path[(path.LastIndexOf('/') + 1)..]),
+            Name = image.SoName is { Length: > 0 } soname ? soname : path[(path.LastIndexOf('/') + 1)..],
             Path = path,
             IsExecutable = first.Path == program,
-            Start = first.Start,
-            End = regions[^1].End,
-            LoadBias = bias,
+            Start = extent.Range.Start,
+            End = extent.Range.End,
+            LoadBias = extent.Bias,
             Image = image,
             IsDeleted = path.Length != first.Path.Length,
         };
+    }
+
+    private static bool IsElf(TargetProcess target, in MemoryRegion first)
+    {
+        Span<byte> magic = stackalloc byte[4];
+        return first.Offset == 0 && target.Memory.Read(first.Start, magic) == magic.Length && magic.SequenceEqual("\u007fELF"u8);
     }
 
     // A patch's memfd also holds its record and its long-jump pages, which lie elsewhere than the offset says.
@@ -139,18 +132,7 @@ internal static class ModuleScanner
 
     private static ulong? ProgramHeadersAddress(TargetProcess target, MachineWord word)
     {
-        byte[] vector;
-        try
-        {
-            vector = File.ReadAllBytes($"/proc/{target.ViewId}/auxv");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
         const ulong atPhdr = 3;
-        for (int at = 0; at + 2 * word.Size <= vector.Length; at += 2 * word.Size)
-            if (word.Read(vector.AsSpan(at)) == atPhdr) return word.Read(vector.AsSpan(at + word.Size));
-        return null;
+        return AuxiliaryVector.Find(target, word, atPhdr);
     }
 }

@@ -30,15 +30,15 @@ internal sealed class MemorySearch(LiveMap map, CodeRanges ranges, UnwindMachine
 
     private bool Search(IMemoryReader memory, in LiveMap.Region region)
     {
-        for (ulong at = region.Start; at < region.End; at += (ulong)_buffer.Length)
+        for (ulong at = region.Start; at < region.End;)
         {
-            Span<byte> words = _buffer.AsSpan(0, (int)Math.Min((ulong)_buffer.Length, region.End - at));
-            int read = memory.Read(at, words);
-            for (int i = 0; i + machine.WordSize <= read; i += machine.WordSize)
+            ulong start = at;
+            ReadOnlySpan<byte> words = MemoryPieces.Next(memory, ref at, region.End, _buffer, overlap: 0);
+            for (int i = 0; i + machine.WordSize <= words.Length; i += machine.WordSize)
             {
                 ulong word = machine.Word.Read(words[i..]);
                 if (!ranges.MayBeReturnAddress(word)) continue;
-                Found = (at + (ulong)i, word);
+                Found = (start + (ulong)i, word);
                 return true;
             }
         }

@@ -126,14 +126,15 @@ internal sealed class StackSearch(TargetUnwinder unwinder, LiveMap map, CodeRang
         {
             int wanted = (int)Math.Min(Chunk, stack.End - at);
             ReadOnlySpan<byte> words = _window.Read(at, wanted);
-            if (words.Length < wanted) return SearchResult.Unknown;
-            for (int i = 0; i < words.Length; i += _machine.WordSize)
+            if (words.IsEmpty && at <= from) return SearchResult.Unknown;
+            for (int i = 0; i + _machine.WordSize <= words.Length; i += _machine.WordSize)
             {
                 ulong word = _machine.Word.Read(words[i..]);
                 if (ranges.MayBeReturnAddress(word)) return Guess(word);
                 if (_machine.MayEndSignalContext(word) && !TryNoteContext(at + (ulong)i, stack)) return SearchResult.Unknown;
             }
-            at += (ulong)wanted;
+            // A page that can't be read holds no frame, and hides none: the guard of another stack in the same mapping.
+            at = words.Length == wanted ? at + (ulong)wanted : MemoryPieces.PageAfter(at + (ulong)words.Length);
         }
         return SearchResult.Clear;
     }

@@ -46,7 +46,7 @@ internal sealed class TargetUnwinder
     {
         List<Part> parts = [];
         UnwindMachine machine = target.Architecture.Unwind;
-        IEnumerable<TargetModule> patches = MountName.All(target.Map).Select(m => ModuleScanner.TryRead(target, m.Regions)).OfType<TargetModule>();
+        IEnumerable<TargetModule> patches = MountName.All(target.Map).Select(m => ModuleScanner.TryReadPatch(target, m.Regions)).OfType<TargetModule>();
         foreach (TargetModule module in target.Modules.Concat(patches))
         {
             if (UnwindTable.Read(module.Image, machine) is { } table) parts.Add(new Part(module.Start, module.End, module.LoadBias, table));
