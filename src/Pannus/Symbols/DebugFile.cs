@@ -29,15 +29,14 @@ internal static class DebugFile
 
     /// <summary>
     /// Opens the file that the user names for a module. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>,
-    /// <see cref="PatchErrorId.PatchFileInvalid"/>, <see cref="PatchErrorId.BuildIdMismatch"/>.
+    /// <see cref="PatchErrorId.PatchFileInvalid"/>, and those of <paramref name="check"/>.
     /// </summary>
-    public static ElfImage Open(TargetProcess target, string path, TargetModule module)
+    public static ElfImage Open(TargetProcess target, string path, BuildCheck check)
     {
         ElfImage image = target.Images.Open(path, path);
         if (!image.HasSymbolTable) throw image.Invalid("it has no symbol table (.symtab)");
-        if (image.BuildId == module.BuildId || image.BuildId.Length == 0 || module.BuildId.Length == 0) return image;
-        throw new PatchException(PatchErrorId.BuildIdMismatch,
-            $"{path} is of build {image.BuildId}, and {module.Name} runs build {module.BuildId}. Give the symbols of that build.");
+        check.Check(image);
+        return image;
     }
 
     private static bool IsOf(ElfImage image, TargetModule module)

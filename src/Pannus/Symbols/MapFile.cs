@@ -12,6 +12,8 @@ internal sealed class MapFile
 {
     private const long LargestFile = 1L << 30;
     private readonly Dictionary<string, ulong> _addresses = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (ulong Address, ulong Size)> _sections = new(StringComparer.Ordinal);
+    private string _section = "";
 
     private MapFile(string path) => Path = path;
 
@@ -20,6 +22,10 @@ internal sealed class MapFile
 
     /// <summary>All names.</summary>
     public IEnumerable<string> Names => _addresses.Keys;
+
+    /// <summary>The sections that the linker has made, as far as they lie in memory.</summary>
+    public IEnumerable<(string Name, ulong Address, ulong Size)> Sections =>
+        _sections.Where(s => s.Value.Address != 0).Select(s => (s.Key, s.Value.Address, s.Value.Size));
 
     /// <summary>Reads a file. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>, <see cref="PatchErrorId.PatchFileInvalid"/>.</summary>
     public static MapFile Read(string path)
@@ -57,6 +63,7 @@ internal sealed class MapFile
     // "                0x0000000000001189                func_J"; with an assignment or a size behind it, it is no symbol.
     private void ReadLine(string line)
     {
+        ReadSection(line);
         ReadOnlySpan<char> rest = line.AsSpan().Trim();
         if (!rest.StartsWith("0x")) return;
         int space = rest.IndexOfAny(' ', '\t');
@@ -67,5 +74,31 @@ internal sealed class MapFile
         foreach (char c in name)
             if (char.IsWhiteSpace(c)) return;
         _addresses.TryAdd(name.ToString(), address);
+    }
+
+    // ".text           0x0000000000001060      0x1f5", at the beginning of the line; a long name stands alone before the numbers.
+    private void ReadSection(ReadOnlySpan<char> line)
+    {
+        string name = _section;
+        _section = "";
+        if (line.Length > 0 && line[0] == '.')
+        {
+            int space = line.IndexOfAny(' ', '\t');
+            name = (space < 0 ? line : line[..space]).ToString();
+            if (space < 0) _section = name;
+            line = space < 0 ? default : line[space..];
+        }
+        line = line.Trim();
+        int gap = line.IndexOf(' ');
+        if (name.Length == 0 || gap < 0) return;
+        ReadOnlySpan<char> rest = line[gap..].TrimStart();
+        int end = rest.IndexOf(' ');
+        if (TryHex(line[..gap], out ulong address) && TryHex(end < 0 ? rest : rest[..end], out ulong size)) _sections.TryAdd(name, (address, size));
+    }
+
+    private static bool TryHex(ReadOnlySpan<char> text, out ulong value)
+    {
+        value = 0;
+        return text.StartsWith("0x") && ulong.TryParse(text[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
     }
 }

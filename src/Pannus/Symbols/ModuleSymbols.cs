@@ -13,6 +13,7 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
 {
     private readonly MapFile? _map = FileOf(target, module, options.MapFile, options.MapFiles) is { } path ? MapFile.Read(path) : null;
     private (ElfSymbolTable Table, SymbolSource Source)[]? _tables;
+    private BuildCheck? _mapCheck, _fileCheck;
 
     public TargetModule Module => module;
 
@@ -64,7 +65,14 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
     public IReadOnlyList<ResolvedSymbol> Find(IReadOnlyCollection<string> names)
     {
         string[] wanted = [.. names.Distinct(StringComparer.Ordinal)];
-        return Collect(table => table.Find(wanted), wanted);
+        List<ResolvedSymbol> found = Collect(table => table.Find(wanted), wanted);
+        foreach (ResolvedSymbol symbol in found)
+        {
+            BuildCheck? check = symbol.Source == SymbolSource.MapFile ? _mapCheck : symbol.Source == SymbolSource.DebugFile ? _fileCheck : null;
+            bool mayBeCode = symbol.Type is SymbolType.Function or SymbolType.None;
+            if (check is { IsInDoubt: true } && mayBeCode) check.CheckName(symbol.Name, symbol.Address - module.LoadBias, symbol.Size);
+        }
+        return found;
     }
 
     /// <summary>The symbols of a name that the dynamic linker sees; of a static program, all that are global.</summary>
@@ -109,7 +117,10 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
         ElfSymbolTable dynamic = module.Image.DynamicSymbols;
         (ElfSymbolTable, SymbolSource) exported = (dynamic, SymbolSource.DynamicSymbolTable);
         if (FileOf(target, module, options.SymbolFile, options.SymbolFiles) is { } path)
-            return [(DebugFile.Open(target, path, module).SymbolTable, SymbolSource.DebugFile), exported];
+        {
+            _fileCheck = new BuildCheck(target, module, path);
+            return [(DebugFile.Open(target, path, _fileCheck).SymbolTable, SymbolSource.DebugFile), exported];
+        }
         if (module.Image.HasSymbolTable) return [(module.Image.SymbolTable, SymbolSource.SymbolTable), exported];
         return DebugFile.Find(target, module) is { } debug
             ? [(debug.SymbolTable, SymbolSource.DebugFile), exported] : [exported];
@@ -142,6 +153,10 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
                 IsLocal = false, Module = module.Name, Source = SymbolSource.MapFile,
             });
         }
+        if (_mapCheck is not null) return;
+        var check = new BuildCheck(target, module, _map!.Path);
+        check.Check(_map);
+        _mapCheck = check;
     }
 
     private ResolvedSymbol Resolve(in ElfSymbol symbol, string file, SymbolSource source)
