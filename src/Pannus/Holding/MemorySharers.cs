@@ -1,4 +1,3 @@
-using System.Globalization;
 using Pannus.Linux;
 using Pannus.Targets;
 
@@ -9,30 +8,20 @@ namespace Pannus.Holding;
 /// program, and of clone(2) with CLONE_VM. They would have to be held with it, and are not.
 /// </summary>
 /// <remarks>
-/// A thread waits in vfork until its child has gone, and cannot be stopped meanwhile; so a vfork that begins after this look
-/// makes the stop fail, and is found by the next one.
+/// They need not be its children: whose parent has ended belongs to another one, and a target may itself be the child. So all
+/// processes are compared with it. A thread waits in vfork until its child has gone, and cannot be stopped meanwhile; so a vfork
+/// that begins after this look makes the stop fail, and is found by the next one.
 /// </remarks>
 internal static class MemorySharers
 {
     private const int KcmpVm = 1;
 
     /// <summary>Id of such a process; null when there is none.</summary>
-    public static int? Find(TargetProcess target) => Find(target.Id, target.Id, depth: 0);
-
-    private static int? Find(int target, int parent, int depth)
+    public static int? Find(TargetProcess target)
     {
-        const int deepest = 8;
-        foreach (int tid in ProcFile.ThreadIds(parent))
-        {
-            // proc(5): /proc/PID/task/TID/children, ids with spaces between them.
-            if (ProcFile.TryRead($"/proc/{parent}/task/{tid}/children") is not { Length: > 0 } children) continue;
-            foreach (string text in children.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            {
-                int child = int.Parse(text, CultureInfo.InvariantCulture);
-                if (Syscall.Call(Syscall.Kcmp, target, child, KcmpVm) == 0) return child;
-                if (depth < deepest && Find(target, child, depth + 1) is { } further) return further;
-            }
-        }
+        // Of a process whose first thread has ended that thread has no memory any more.
+        foreach (int id in ProcFile.ProcessIds())
+            if (id != target.Id && Syscall.Call(Syscall.Kcmp, target.ViewId, id, KcmpVm) == 0) return id;
         return null;
     }
 }

@@ -44,17 +44,17 @@ internal static class PtraceHold
         TracerThread.Run("pannus-tracer", target, () =>
         {
             Tracees.Rehearse(target);
-            if (MemorySharers.Find(target) is { } other)
-            {
-                obstacle = $"process {other} shares its memory (vfork, or clone with CLONE_VM), and would run on";
-                return;
-            }
             using var tracees = new Tracees(target);
             tracees.SeizeAll(leaveSleepers);
             long latest = Stopwatch.GetTimestamp() + (long)(left.TotalSeconds * Stopwatch.Frequency);
             try
             {
-                if (tracees.StopAll(stop, latest, early))
+                // As late as can be while it still runs.
+                if (MemorySharers.Find(target) is { } other)
+                {
+                    obstacle = $"process {other} shares its memory (vfork, or clone with CLONE_VM), and would run on";
+                }
+                else if (tracees.StopAll(stop, latest, early))
                 {
                     if (tracees.ThreadCount == 0)
                         throw new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");
