@@ -16,8 +16,14 @@ public sealed class MemoryMap
     public static MemoryMap Parse(string text)
     {
         var regions = new List<MemoryRegion>();
-        foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
-            if (TryParse(line, out MemoryRegion region)) regions.Add(region);
+        // Not by EnumerateLines, which knows other ends of lines, too: those may stand in a name.
+        ReadOnlySpan<char> rest = text;
+        while (!rest.IsEmpty)
+        {
+            int end = rest.IndexOf('\n');
+            if (TryParse(end < 0 ? rest : rest[..end], out MemoryRegion region)) regions.Add(region);
+            rest = end < 0 ? default : rest[(end + 1)..];
+        }
         return new MemoryMap([.. regions]);
     }
 

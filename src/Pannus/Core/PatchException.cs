@@ -9,7 +9,7 @@ public sealed class PatchException : Exception
 {
     /// <summary>Creates the exception.</summary>
     public PatchException(PatchErrorId id, string message, Exception? innerException = null)
-        : base(message, innerException) => Id = id;
+        : base(TargetText.CleanLines(message), innerException) => Id = id;
 
     /// <summary>What kind of refusal or failure this is.</summary>
     public PatchErrorId Id { get; }

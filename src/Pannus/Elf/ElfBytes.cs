@@ -9,12 +9,22 @@ namespace Pannus.Elf;
 /// The bytes of an ELF file, or of a module copied from a process. Every access is checked: whatever the file says, it
 /// reads nothing outside and says which file was wrong.
 /// </summary>
+/// <remarks>
+/// A file is read and not mapped: whoever may write it may make it shorter at any time, and a page of a mapping that has lost
+/// its file is a SIGBUS. Its pieces are read into memory of our own when they are first looked at, and never again.
+/// </remarks>
 internal sealed unsafe class ElfBytes : IDisposable
 {
-    private const long ProtRead = 1, MapPrivate = 2;
+    private const long LargestFile = 1L << 36, ReadAtOnce = 1 << 20, Large = 8 << 20;
+    private const ulong MostRead = 1ul << 30;
+    private const long ProtReadWrite = 3, MapPrivateAnonymousNoReserve = 0x4022;
+    private const int ChunkShift = 16, MadviseHugePage = 14;
 
     private readonly byte* _start;
-    private readonly byte[]? _array; // Pinned; null when a file is mapped.
+    private readonly byte[]? _array; // Pinned; null for a file.
+    private readonly SafeFileHandle? _file;
+    private readonly ulong[] _isRead = [];
+    private ulong _read;
     private bool _isDisposed;
 
     private ElfBytes(byte* start, ulong length, byte[]? array, string name)
@@ -25,22 +35,34 @@ internal sealed unsafe class ElfBytes : IDisposable
         Name = name;
     }
 
+    private ElfBytes(byte* start, SafeFileHandle file, FileIdentity identity, string name)
+        : this(start, (ulong)identity.Size, null, name)
+    {
+        _file = file;
+        _isRead = new ulong[(Length >> ChunkShift >> 6) + 1];
+        Identity = identity;
+    }
+
     /// <summary>Name for messages.</summary>
     public string Name { get; }
 
     public ulong Length { get; }
 
-    /// <summary>Which file is mapped; null for what was copied.</summary>
-    public FileIdentity? Identity { get; private init; }
+    /// <summary>Which file it is; null for what was copied.</summary>
+    public FileIdentity? Identity { get; }
 
-    /// <summary>Maps a file: nothing is copied, and only what is looked at is read.</summary>
-    public static ElfBytes Map(string path, string name)
+    /// <summary>Opens a file, of which only what is looked at is read.</summary>
+    public static ElfBytes Open(string path, string name)
     {
-        using SafeFileHandle file = RegularFile.OpenHandle(path, name, long.MaxValue, out FileIdentity identity);
-        if (identity.Size == 0) return FromArray([], name);
-        long start = Syscall.Call(Syscall.Mmap, 0, identity.Size, ProtRead, MapPrivate, file.DangerousGetHandle());
-        if (start is < 0 and > -4096) throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: {Errno.Text(-start)}.");
-        return new ElfBytes((byte*)start, (ulong)identity.Size, null, name) { Identity = identity };
+        SafeFileHandle file = RegularFile.OpenHandle(path, name, LargestFile, out FileIdentity identity);
+        long start = identity.Size == 0 ? 0
+            : Syscall.Call(Syscall.Mmap, 0, identity.Size, ProtReadWrite, MapPrivateAnonymousNoReserve, -1);
+        // Large tables are read whole: a few large pages instead of thousands.
+        if (identity.Size >= Large) _ = Syscall.Call(Syscall.Madvise, start, identity.Size, MadviseHugePage);
+        if (start is not 0 and not (< 0 and > -4096)) return new ElfBytes((byte*)start, file, identity, name);
+        file.Dispose();
+        if (start == 0) return FromArray([], name);
+        throw new PatchException(PatchErrorId.PatchFileInvalid, $"{name}: no memory to read it: {Errno.Text(-start)}.");
     }
 
     public static ElfBytes FromArray(byte[] data, string name)
@@ -57,7 +79,11 @@ internal sealed unsafe class ElfBytes : IDisposable
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (!Holds(offset, length) || length > int.MaxValue)
-            throw Invalid($"{what} at offset 0x{offset:x}, {length} bytes, lies beyond the end of the file ({Length} bytes)");
+        {
+            throw Invalid($"{what} at offset 0x{offset:x}, {length} bytes, lies beyond the end of the file "
+                + $"({Length} bytes)");
+        }
+        if (_file is not null && length > 0) Require(offset, offset + length);
         return new ReadOnlySpan<byte>(_start + offset, (int)length);
     }
 
@@ -73,6 +99,47 @@ internal sealed unsafe class ElfBytes : IDisposable
     {
         if (_isDisposed) return;
         _isDisposed = true;
-        if (_array is null) _ = Syscall.Call(Syscall.Munmap, (long)_start, (long)Length);
+        if (_file is null) return;
+        _file.Dispose();
+        _ = Syscall.Call(Syscall.Munmap, (long)_start, (long)Length);
+    }
+
+    private void Require(ulong from, ulong to)
+    {
+        ulong chunk = from >> ChunkShift, last = (to - 1) >> ChunkShift;
+        while (chunk <= last && IsRead(chunk)) chunk++;
+        if (chunk > last) return;
+        lock (_isRead)
+        {
+            while (chunk <= last)
+            {
+                ulong end = chunk;
+                while (end <= last && !IsRead(end)) end++;
+                if (end > chunk) ReadPieces(chunk << ChunkShift, Math.Min(end << ChunkShift, Length));
+                for (; chunk < end; chunk++) _isRead[chunk >> 6] |= 1ul << (int)(chunk & 63);
+                while (chunk <= last && IsRead(chunk)) chunk++;
+            }
+        }
+    }
+
+    private bool IsRead(ulong chunk) => (Volatile.Read(ref _isRead[chunk >> 6]) >> (int)(chunk & 63) & 1) != 0;
+
+    private void ReadPieces(ulong from, ulong to)
+    {
+        // A file with holes may have any size, and its headers may ask for all of it.
+        if ((_read += to - from) > MostRead) throw Invalid($"it takes more than {MostRead >> 30} GiB to read");
+        while (from < to)
+        {
+            long wanted = (long)Math.Min(to - from, ReadAtOnce);
+            long read = Syscall.Call(Syscall.Pread64, _file!.DangerousGetHandle(), (long)(_start + from), wanted, (long)from);
+            if (read == -Errno.EINTR) continue;
+            if (read < 0) throw Invalid($"cannot be read: {Errno.Text(-read)}");
+            if (read == 0) throw Invalid("it has become shorter while it was read");
+            from += (ulong)read;
+        }
+        // What was read before and what is read now would not belong together.
+        FileIdentity? now = FileIdentity.Of((int)_file!.DangerousGetHandle());
+        if (now?.Size != Identity!.Value.Size || now?.Modified != Identity.Value.Modified)
+            throw Invalid("it has changed while it was read");
     }
 }

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Text;
+using Pannus.Core;
 
 namespace Pannus.Elf;
 
@@ -26,7 +26,7 @@ public sealed partial class ElfImage
 
     /// <summary>PT_INTERP: path of the dynamic linker; empty when there is none.</summary>
     public string Interpreter => ProgramHeaders.FirstOrDefault(p => p.Type == ProgramHeaderType.Interp) is { } interp
-        ? Encoding.UTF8.GetString(VirtualSlice(interp.VirtualAddress, interp.FileSize, "PT_INTERP")).TrimEnd('\0') : "";
+        ? TargetText.From(VirtualSlice(interp.VirtualAddress, interp.FileSize, "PT_INTERP").TrimEnd((byte)0)) : "";
 
     /// <summary>NT_GNU_BUILD_ID in lower-case hex; empty when there is none.</summary>
     public string BuildId => _buildId ??= ReadBuildId();

@@ -1,4 +1,3 @@
-using System.Text;
 using Pannus.Core;
 using Pannus.Linux;
 
@@ -71,7 +70,7 @@ public sealed partial class ElfImage : IDisposable
     private bool Is64 => Class == ElfClass.Elf64;
 
     /// <summary>Opens a file. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>, <see cref="PatchErrorId.PatchFileInvalid"/>.</summary>
-    public static ElfImage OpenFile(string path, string? displayName = null) => Read(ElfBytes.Map(path, displayName ?? path));
+    public static ElfImage OpenFile(string path, string? displayName = null) => Read(ElfBytes.Open(path, displayName ?? path));
 
     /// <summary>Reads a file's contents.</summary>
     public static ElfImage FromBytes(byte[] data, string displayName) => Read(ElfBytes.FromArray(data, displayName));
@@ -231,7 +230,7 @@ public sealed partial class ElfImage : IDisposable
     }
 
     /// <summary>A NUL-terminated string of a string table; empty when the offset is outside.</summary>
-    internal static string Text(ReadOnlySpan<byte> table, ulong offset) => Encoding.UTF8.GetString(TextBytes(table, offset));
+    internal static string Text(ReadOnlySpan<byte> table, ulong offset) => TargetText.From(TextBytes(table, offset));
 
     internal static ReadOnlySpan<byte> TextBytes(ReadOnlySpan<byte> table, ulong offset)
     {

@@ -48,7 +48,7 @@ public static class TargetCatalog
         {
             Id = id,
             Name = status.Name,
-            Path = path ?? "",
+            Path = TargetText.Clean(path ?? ""),
             BuildId = image?.BuildId ?? "",
             Architecture = image is null ? "" : TargetArchitecture.NameOf(image),
             Threads = status.Threads,

@@ -165,7 +165,7 @@ public static class CommandFile
 
         private static string Shorten(string text)
         {
-            string printable = new([.. text.Select(c => char.IsControl(c) ? '?' : c)]);
+            string printable = TargetText.Clean(text);
             return printable.Length > 40 ? printable[..40] + "..." : printable;
         }
     }

@@ -82,7 +82,7 @@ internal static class JournalFormat
     private static void Write(BinaryWriter writer, string text)
     {
         // It will be shown in terminals, and the reader is as strict.
-        byte[] bytes = Encoding.UTF8.GetBytes(new string([.. text.Select(c => char.IsControl(c) ? '?' : c)]));
+        byte[] bytes = Encoding.UTF8.GetBytes(TargetText.Clean(text));
         int length = Math.Min(bytes.Length, LongestText);
         while (length < bytes.Length && (bytes[length] & 0xc0) == 0x80) length--;
         writer.Write(length);
@@ -138,7 +138,7 @@ internal static class JournalFormat
             string text = Encoding.UTF8.GetString(bytes);
             foreach (char c in text)
                 if (char.IsControl(c)) throw new InvalidDataException("a control character in a name");
-            return text;
+            return TargetText.Clean(text);
         }
 
         public string[] Texts()

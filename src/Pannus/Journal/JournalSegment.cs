@@ -75,17 +75,22 @@ internal sealed record JournalSegment(ulong Address, ulong Size)
 
     /// <summary>
     /// Reads state and record; no record in <see cref="JournalState.None"/>. Throws <see cref="InvalidDataException"/> for
-    /// what is none.
+    /// what is none. What is read is taken from <paramref name="budget"/>, as anybody can make records of any number and size.
     /// </summary>
-    public (JournalState State, JournalRecord? Record) Read(IMemoryReader memory, int id)
+    public (JournalState State, JournalRecord? Record) Read(IMemoryReader memory, int id, ref long budget)
     {
+        byte[]? before = null;
         for (int tries = 1; ; tries++)
         {
             (JournalState state, int slot, int slotSize) = ReadHeader(memory);
             if (state == JournalState.None) return (state, null);
+            if ((budget -= slotSize) < 0) throw new InvalidDataException("the records of its process are larger than any that is read");
             byte[] bytes = new byte[slotSize];
             bool isRead = memory.Read(Address + (ulong)(HeaderSize + slot * slotSize), bytes) == slotSize;
             int length = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(32));
+            // What a patcher does not change between two looks will not come right in a third.
+            if (before is not null && before.AsSpan().SequenceEqual(bytes)) throw new InvalidDataException("its checksum is wrong");
+            before = bytes;
             bool isWhole = isRead && length >= 0 && length <= slotSize - SlotHeader
                 && SHA256.HashData(bytes.AsSpan(32, 4 + length)).AsSpan().SequenceEqual(bytes.AsSpan(0, 32));
             if (isWhole) return (state, JournalFormat.Decode(bytes.AsSpan(SlotHeader, length), id));

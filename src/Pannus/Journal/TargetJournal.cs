@@ -41,6 +41,9 @@ internal sealed record JournalEntry
 /// <summary>The records of all patches in one target, read at once.</summary>
 internal sealed class TargetJournal
 {
+    // Of all records of one process: honest ones are some hundred bytes for each write.
+    private const long MostBytes = 64 << 20;
+
     private TargetJournal(IReadOnlyList<JournalEntry> entries) => Entries = entries;
 
     /// <summary>All patches that are mapped, in the order of stacking; those without a record first.</summary>
@@ -54,14 +57,21 @@ internal sealed class TargetJournal
 
     public static TargetJournal Read(TargetProcess target) => Read(target.Map, target.Memory, target.Id);
 
-    public static TargetJournal Read(MemoryMap map, IMemoryReader memory, int id) =>
-        new([.. MountName.All(map).Select(m => Read(m.Name, m.Regions, memory, id)).OrderBy(e => e.Record?.Sequence ?? 0)]);
+    public static TargetJournal Read(MemoryMap map, IMemoryReader memory, int id)
+    {
+        long budget = MostBytes;
+        List<JournalEntry> entries = [];
+        foreach ((string name, IReadOnlyList<MemoryRegion> regions) in MountName.All(map))
+            entries.Add(Read(name, regions, memory, id, ref budget));
+        return new TargetJournal([.. entries.OrderBy(e => e.Record?.Sequence ?? 0)]);
+    }
 
     /// <summary>The one with memory at an address. Error: <see cref="PatchErrorId.LivePatchNotFound"/>.</summary>
     public JournalEntry At(ulong address) => Entries.FirstOrDefault(e => e.Regions.Any(r => r.Contains(address)))
         ?? throw new PatchException(PatchErrorId.LivePatchNotFound, $"There is no patch at 0x{address:x} any more.");
 
-    private static JournalEntry Read(string name, IReadOnlyList<MemoryRegion> regions, IMemoryReader memory, int id)
+    private static JournalEntry Read(string name, IReadOnlyList<MemoryRegion> regions, IMemoryReader memory, int id,
+        ref long budget)
     {
         // The last in the memfd.
         MemoryRegion last = regions.MaxBy(r => r.Offset);
@@ -72,7 +82,7 @@ internal sealed class TargetJournal
         try
         {
             if ((last.Access & ~MemoryAccess.Read) != 0) throw new InvalidDataException("its memory is not read-only and private");
-            (state, record) = segment.Read(memory, id);
+            (state, record) = segment.Read(memory, id, ref budget);
             if (record is { Sequence: ulong.MaxValue }) throw new InvalidDataException("its number is the last there is");
         }
         catch (InvalidDataException e)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pannus.Core;
 
 namespace Pannus.Linux;
 
@@ -46,7 +47,7 @@ internal sealed record ProcessStatus
         ulong pending = Hex("SigPnd") | Hex("ShdPnd"), discarded = Hex("SigIgn") | (IgnoredByDefault & ~Hex("SigCgt"));
         return new ProcessStatus
         {
-            Name = fields.GetValueOrDefault("Name", ""),
+            Name = TargetText.Clean(fields.GetValueOrDefault("Name", "")),
             State = fields.GetValueOrDefault("State", "?")[0],
             ThreadGroupId = Number("Tgid", 0),
             TracerId = Number("TracerPid", 0),

@@ -17,8 +17,20 @@ internal static class RegularFile
     /// <summary>As <see cref="Open"/>, and tells which file it is.</summary>
     public static SafeFileHandle OpenHandle(string path, string name, long largest, out FileIdentity identity)
     {
-        // O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
-        int descriptor = Syscall.Open(path, Syscall.ORdonly | Syscall.ONonblock);
+        // Looked at first: to open a device may do something, and a target may have one mounted where a library should be.
+        int place = Syscall.Open(path, Syscall.OPath);
+        int descriptor = place;
+        try
+        {
+            bool isRegular = place >= 0 && FileIdentity.Of(place) is not null;
+            if (place >= 0 && !isRegular) throw new PatchException(PatchErrorId.PatchFileInvalid, $"{name}: not a regular file.");
+            // O_NONBLOCK: to open a FIFO would otherwise wait for a writer, and a file with a lease for its holder.
+            if (place >= 0) descriptor = Syscall.Open($"/proc/self/fd/{place}", Syscall.ORdonly | Syscall.ONonblock | Syscall.ONoctty);
+        }
+        finally
+        {
+            if (place >= 0) _ = Syscall.Call(Syscall.Close, place);
+        }
         if (descriptor < 0)
             throw new PatchException(PatchErrorId.PatchFileNotFound, $"{name}: {Errno.Text(-descriptor)}.");
         var handle = new SafeFileHandle(descriptor, ownsHandle: true);

@@ -12,7 +12,7 @@ namespace Pannus.Linux;
 internal static unsafe partial class Syscall
 {
     // Numbers of asm/unistd_64.h. The patcher itself is always 64-bit, whatever its target is.
-    public const long Read = 0, Write = 1, Close = 3, Stat = 4, Fstat = 5, Poll = 7, Lseek = 8, Mmap = 9, Munmap = 11, RtSigaction = 13, Ioctl = 16, Pread64 = 17, Pwrite64 = 18,
+    public const long Read = 0, Write = 1, Close = 3, Stat = 4, Fstat = 5, Poll = 7, Lseek = 8, Mmap = 9, Munmap = 11, Madvise = 28, RtSigaction = 13, Ioctl = 16, Pread64 = 17, Pwrite64 = 18,
         SchedYield = 24, Nanosleep = 35, Wait4 = 61, Flock = 73, Ftruncate = 77, Ptrace = 101, Geteuid = 107, Fstatfs = 138, Getpriority = 140, Setpriority = 141, Mlock = 149, Prctl = 157,
         Gettid = 186, Futex = 202, SchedSetscheduler = 144, SchedGetscheduler = 145, SchedSetaffinity = 203, SchedGetaffinity = 204,
         Pselect6 = 270, Getcpu = 309, Kcmp = 312, MemfdCreate = 319, PidfdOpen = 434;
@@ -56,5 +56,5 @@ internal static unsafe partial class Syscall
         return Call(Poll, (long)request, 1, 0) > 0;
     }
 
-    public const int ORdonly = 0, OWronly = 1, ORdwr = 2, ONonblock = 0x800, OCloexec = 0x80000;
+    public const int ORdonly = 0, OWronly = 1, ORdwr = 2, ONoctty = 0x100, ONonblock = 0x800, OCloexec = 0x80000, OPath = 0x200000;
 }

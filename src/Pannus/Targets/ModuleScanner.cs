@@ -39,7 +39,7 @@ internal static class ModuleScanner
         if (image.Length == 0 || !IsElf(target, image[0]) || OpenImage(target, image[0], image[0].Path) is not { } elf) return null;
         return Bias(elf, image) is not { } bias ? null : new TargetModule
         {
-            Name = MountName.FromRegion(image[0])!, Path = image[0].Path, IsExecutable = false, IsDeleted = true,
+            Name = MountName.FromRegion(image[0])!, Path = TargetText.Clean(image[0].Path), IsExecutable = false, IsDeleted = true,
             Start = image[0].Start, End = image[^1].End, LoadBias = bias, Image = elf,
         };
     }
@@ -53,8 +53,8 @@ internal static class ModuleScanner
         if (ModuleExtent.Prove(target, image, first) is not { } extent) return null;
         return new TargetModule
         {
-            Name = image.SoName is { Length: > 0 } soname ? soname : path[(path.LastIndexOf('/') + 1)..],
-            Path = path,
+            Name = image.SoName is { Length: > 0 } soname ? soname : TargetText.Clean(path[(path.LastIndexOf('/') + 1)..]),
+            Path = TargetText.Clean(path),
             IsExecutable = first.Path == program,
             Start = extent.Range.Start,
             End = extent.Range.End,

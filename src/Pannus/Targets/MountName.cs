@@ -30,7 +30,8 @@ internal static class MountName
         if (!region.Path.StartsWith(Prefix, StringComparison.Ordinal)) return null;
         string name = region.Path["/memfd:".Length..];
         const string deleted = " (deleted)";
-        return name.EndsWith(deleted, StringComparison.Ordinal) ? name[..^deleted.Length] : name;
+        // The target may call a memfd of its own like that.
+        return TargetText.Clean(name.EndsWith(deleted, StringComparison.Ordinal) ? name[..^deleted.Length] : name);
     }
 
     /// <summary>The patches in a memory map, each with its regions. A memfd has an inode of its own.</summary>
@@ -38,10 +39,9 @@ internal static class MountName
         map.Regions.Where(r => FromRegion(r) is not null).GroupBy(r => (r.Device, r.Inode))
             .Select(g => (FromRegion(g.First())!, (IReadOnlyList<MemoryRegion>)[.. g]));
 
-    // The target may call a memfd of its own like that.
     private static (string FileName, string Id) Split(string name)
     {
-        string text = new([.. name["pannus:".Length..].Select(c => char.IsControl(c) ? '?' : c)]);
+        string text = name["pannus:".Length..];
         int mark = text.LastIndexOf('#');
         return mark < 0 ? (text, "") : (text[..mark], text[(mark + 1)..]);
     }

@@ -1,5 +1,5 @@
-using Pannus.Core;
 using Pannus.Applying;
+using Pannus.Core;
 using Pannus.Tests.Support;
 
 namespace Pannus.Tests.Live;
