@@ -29,6 +29,10 @@ public abstract class LivePatchCmdlet : TargetCmdlet
     [Parameter]
     public string[]? SymbolFile { get; set; }
 
+    /// <summary>Whether the target's own unwinders are told of the patch.</summary>
+    [Parameter]
+    public UnwindOption Unwind { get; set; }
+
     /// <summary>What the user would be asked about.</summary>
     protected string Action => _input!.Action;
 
@@ -49,6 +53,7 @@ public abstract class LivePatchCmdlet : TargetCmdlet
             Commands = _input.Commands,
             Symbols = SymbolOptions(MapFile, SymbolFile),
             Options = Options,
+            Unwind = Unwind,
         });
     }
 

@@ -3,6 +3,7 @@ using Pannus.Core;
 using Pannus.Holding;
 using Pannus.Journal;
 using Pannus.Targets;
+using Pannus.Unwinding;
 
 namespace Pannus.Applying;
 
@@ -22,6 +23,9 @@ internal static class PatchRemoval
         if (use.FindThread(backend, timeout, leaveSleepers, out IReadOnlyCollection<HeldThread> threads) is { } thread) return thread;
         if (use.FindPointer(threads) is { } pointer) return pointer;
         if (use.FindThread(backend, timeout, leaveSleepers, out _) is { } late) return late;
+        // Before it is unmapped: what is mapped there next is not to be taken for it.
+        UnwindRanges? ranges = UnwindRanges.IsRuntime(entry) ? null : UnwindRanges.Open(target, TargetJournal.Read(target));
+        IReadOnlyList<FrameIndex> frames = ranges?.Remove(entry.Regions) ?? [];
         try
         {
             backend.Unmap(target, entry.Mappings, timeout);
@@ -29,6 +33,7 @@ internal static class PatchRemoval
         }
         catch (PatchException e) when (target.IsAlive)
         {
+            ranges?.Add(frames);
             return $"a failure to unmap it ({e.Message})";
         }
     }

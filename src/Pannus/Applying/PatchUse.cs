@@ -18,6 +18,10 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
 
     private readonly AddressWords _words = new(target, regions);
 
+    // What unwinders are told of a patch is no way into it, and goes with it.
+    private readonly HashSet<ulong> _unwindTables = [.. TargetJournal.Read(target).Entries.Where(UnwindRanges.IsRuntime)
+        .SelectMany(e => e.Regions).Where(r => r.Access.HasFlag(MemoryAccess.Write)).Select(r => r.Start)];
+
     /// <summary>
     /// What in the code or data of a module, or in another patch, leads into this one: where it is, for a message; null when
     /// nothing does.
@@ -105,6 +109,7 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
     private bool MayHoldPointers(MemoryRegion region)
     {
         if (regions.Any(r => r.Start == region.Start) || region.Path.StartsWith("[v", StringComparison.Ordinal)) return false;
+        if (_unwindTables.Contains(region.Start)) return false;
         if (MountName.FromRegion(region) is not null) return region.Access.HasFlag(MemoryAccess.Write);
         // Of what other processes share: ordinary memory, and no device, where a look may do something.
         if (region.Access.HasFlag(MemoryAccess.Shared)) return region.Access.HasFlag(MemoryAccess.Write) && IsOrdinary(region.Path);
@@ -133,7 +138,7 @@ internal sealed class PatchUse(TargetProcess target, IReadOnlyList<MemoryRegion>
     private bool IsLeftOut(in MemoryRegion region)
     {
         ulong start = region.Start;
-        return regions.Any(r => r.Contains(start)) || region.Access.HasFlag(MemoryAccess.Shared)
+        return regions.Any(r => r.Contains(start)) || _unwindTables.Contains(start) || region.Access.HasFlag(MemoryAccess.Shared)
             || !region.Access.HasFlag(MemoryAccess.Read) || region.Path.StartsWith("[v", StringComparison.Ordinal);
     }
 

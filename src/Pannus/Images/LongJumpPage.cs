@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Pannus.Core;
 using Pannus.Targets;
+using Pannus.Unwinding;
 
 namespace Pannus.Images;
 
@@ -10,7 +11,11 @@ namespace Pannus.Images;
 /// </summary>
 /// <param name="Address">Where it lies.</param>
 /// <param name="Code">A page of code.</param>
-internal sealed record LongJumpPage(ulong Address, byte[] Code);
+internal sealed record LongJumpPage(ulong Address, byte[] Code)
+{
+    /// <summary>How unwinders find their way from its jumps.</summary>
+    public required FrameIndex Index { get; init; }
+}
 
 /// <summary>Places long-jump pages as planning asks for them.</summary>
 internal sealed class LongJumpPlanner(TargetProcess target, PatchPlacement placement)
@@ -27,10 +32,10 @@ internal sealed class LongJumpPlanner(TargetProcess target, PatchPlacement place
     /// </summary>
     public ulong Reach(TargetModule module, ulong destination)
     {
-        int index = _pages.FindIndex(i => i.Module == module && i.Used + SlotSize <= Page.Size);
+        int index = _pages.FindIndex(i => i.Module == module && i.Used + SlotSize <= FrameIndex.OffsetInJumps);
         if (index < 0)
         {
-            _pages.Add((module, new LongJumpPage(FindPage(module), new byte[Page.Size]), 0));
+            _pages.Add((module, Make(FindPage(module)), 0));
             index = _pages.Count - 1;
         }
         (_, LongJumpPage page, int used) = _pages[index];
@@ -41,6 +46,14 @@ internal sealed class LongJumpPlanner(TargetProcess target, PatchPlacement place
         BinaryPrimitives.WriteUInt64LittleEndian(slot[6..], destination);
         _pages[index] = (module, page, used + SlotSize);
         return page.Address + (ulong)used;
+    }
+
+    private LongJumpPage Make(ulong address)
+    {
+        byte[] code = new byte[Page.Size];
+        FrameIndex index = FrameIndexWriter.WriteStubs(code.AsSpan(FrameIndex.OffsetInJumps), address + FrameIndex.OffsetInJumps,
+            new AddressRange(address, FrameIndex.OffsetInJumps), target.Architecture.Bitness);
+        return new LongJumpPage(address, code) { Index = index };
     }
 
     private ulong FindPage(TargetModule module)

@@ -67,6 +67,8 @@ internal sealed class ObjectLayout
             Relocations = _relocations,
             Defined = Defined(),
             FirstAddress = 0,
+            Frames = [.. sections.Where(s => s.Name == ".eh_frame").Select(s => new AddressRange(_sectionAt[s.Index], s.Size))],
+            Stubs = _pltEntries.Count > 0 ? [new AddressRange(_plt, (ulong)_pltEntries.Count * PltEntrySize)] : [],
             Alignment = Math.Max(Page.Size, sections.Select(s => s.Alignment).Append(1ul).Max()),
         };
     }

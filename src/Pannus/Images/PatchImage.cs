@@ -1,5 +1,6 @@
 using Pannus.Core;
 using Pannus.Machines;
+using Pannus.Unwinding;
 
 namespace Pannus.Images;
 
@@ -52,6 +53,14 @@ internal sealed record PatchImage
     public required ulong Alignment { get; init; }
     /// <summary>Offset of the global offset table that code of an object refers to.</summary>
     public ulong GotOffset { get; init; }
+    /// <summary>Where its call frame information (.eh_frame) lies, as offsets.</summary>
+    public IReadOnlyList<AddressRange> Frames { get; init; } = [];
+    /// <summary>Whether something in it is to be done when an exception comes through (a personality routine).</summary>
+    public bool HandlesExceptions { get; init; }
+    /// <summary>Offset of the page that its <see cref="FrameIndex"/> begins; null when it has none.</summary>
+    public ulong? IndexOffset { get; init; }
+    /// <summary>Code that the layout adds, each stretch of which is entered like a function and moves no stack pointer; offsets.</summary>
+    public IReadOnlyList<AddressRange> Stubs { get; init; } = [];
     /// <summary>Thread-local variables that the code takes to be all in one module.</summary>
     public IReadOnlyCollection<ImageSymbol> InOneModule { get; init; } = [];
     /// <summary>Whether the code refers to addresses with half a word, and so must lie below 2 GiB.</summary>
@@ -61,11 +70,16 @@ internal sealed record PatchImage
     /// <summary>Size in bytes, a multiple of the page size.</summary>
     public ulong Size => (ulong)Content.Length;
 
-    /// <summary>The image with so many bytes for code behind it, a multiple of the page size.</summary>
-    public PatchImage WithCode(ulong size) => this with
+    /// <summary>The image with so many bytes for code after it, a multiple of the page size.</summary>
+    public PatchImage WithCode(ulong size) => With(size, MemoryAccess.Read | MemoryAccess.Execute);
+
+    /// <summary>The image with so many bytes to read after it, a multiple of the page size.</summary>
+    public PatchImage WithConstants(ulong size) => With(size, MemoryAccess.Read);
+
+    private PatchImage With(ulong size, MemoryAccess access) => this with
     {
         Content = [.. Content, .. new byte[size]],
-        Segments = [.. Segments, new ImageSegment(Size, size, MemoryAccess.Read | MemoryAccess.Execute)],
+        Segments = [.. Segments, new ImageSegment(Size, size, access)],
     };
 
     /// <summary>Whether an offset is backed by <see cref="Content"/> for this many bytes.</summary>

@@ -1,5 +1,6 @@
 using Pannus.Core;
 using Pannus.Elf;
+using Pannus.Unwinding;
 
 namespace Pannus.Images;
 
@@ -38,6 +39,8 @@ internal static class SharedObjectLayout
             Relocations = [.. Relocations(patch, symbols, first, content)],
             Defined = Defined(elf, first),
             FirstAddress = first,
+            Frames = UnwindTable.FramesOf(elf, patch.Architecture.Unwind) is { } frames && frames.Start >= first && frames.End <= end
+                ? [new AddressRange(frames.Start - first, frames.Length)] : [],
             Alignment = Math.Clamp(loads.Max(l => l.Alignment), Page.Size, LargestAlignment),
         };
     }

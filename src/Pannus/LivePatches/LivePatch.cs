@@ -6,6 +6,7 @@ using Pannus.Journal;
 using Pannus.Planning;
 using Pannus.Symbols;
 using Pannus.Targets;
+using Pannus.Unwinding;
 
 namespace Pannus.LivePatches;
 
@@ -20,6 +21,8 @@ public sealed record LivePatchRequest
     public ResolverOptions Symbols { get; init; } = new();
     /// <summary>How to stop the target.</summary>
     public WriteOptions Options { get; init; } = new();
+    /// <summary>Whether the target's unwinders are told of the patch.</summary>
+    public UnwindOption Unwind { get; init; }
 
     /// <summary>The patch's own name, else its file name.</summary>
     public string Name => Commands.Name.Length > 0 ? Commands.Name : Patch.FileName;
@@ -45,6 +48,10 @@ public sealed record LivePatchPlan
     internal LayerPlan? There { get; init; }
     /// <summary>What is to be mapped; null when it is there already.</summary>
     internal PatchLoad? Load { get; init; }
+    /// <summary>What unwinders are to be told of; empty when they need not be.</summary>
+    internal IReadOnlyList<FrameIndex> Frames { get; init; } = [];
+    /// <summary>The runtime, when it is to be put in place first.</summary>
+    internal LivePatchRequest? Runtime { get; init; }
 }
 
 /// <summary>The whole pipe as one transaction: plan, load, stop, check, write, resume. All of a patch or none of it.</summary>
@@ -83,7 +90,7 @@ public static class LivePatch
         PatchImage image = PatchImageReader.Read(request.Patch);
         PatchDestination.Check(image, commands);
         OriginalFunctions originals = OriginalFunctions.Find(target, image, commands, symbols);
-        image = originals.Extend(image);
+        image = FrameIndexWriter.Extend(originals.Extend(image));
         var names = new PatchSymbols(target, resolver, commands.Aliases) { OffsetOfOriginal = originals.OffsetOf };
         var planner = new WritePlanner(target, request.Symbols);
 
@@ -93,12 +100,17 @@ public static class LivePatch
 
         PatchPlacement placement = PatchPlacement.Near(home, target, image, names);
         originals.Write(placement, planner);
+        FrameIndex? frames = FrameIndexWriter.Write(placement);
         var longJumps = new LongJumpPlanner(target, placement);
         IReadOnlyList<PlannedWrite> writes = Writes(target, planner, commands, symbols, placement, longJumps);
         WriteSet.CheckApart(writes);
+        bool isUnwound = frames is not null && UnwindSupport.IsNeeded(target, image, request.Unwind);
+        LivePatchRequest? runtime = isUnwound ? UnwindSupport.RequestFor(target, request) : null;
+        if (runtime is not null && UnwindRanges.RuntimeIn(there.Journal) is { State: JournalState.Applied }) runtime = null;
+        else if (runtime is not null) _ = Plan(target, runtime);
         var record = JournalRecord.Begin(target, request.Patch, there.Journal.NextSequence, request.LivePatchId, request.Name) with
         {
-            Requires = commands.Requires,
+            Requires = isUnwound ? [.. commands.Requires, UnwindRuntime.Name] : commands.Requires,
             Replaces = commands.Replaces,
             Modules = JournalCheck.ModulesOf(target, writes),
             Writes = [.. writes.Select(there.Stack.OnTop)],
@@ -107,6 +119,8 @@ public static class LivePatch
         {
             Writes = [.. writes, .. there.MemoryWrites(target, writes)],
             There = there,
+            Runtime = runtime,
+            Frames = isUnwound ? [frames!.Value, .. longJumps.LongJumps.Select(p => p.Index)] : [],
             Load = PatchLoad.Plan(target, request.Patch, placement, longJumps.LongJumps, record),
         };
     }
@@ -122,8 +136,21 @@ public static class LivePatch
         if (request.Options.Backend == BackendKind.Auto && BackendSelector.WhyNotKernel is { Length: > 0 } why) verbose?.Invoke($"Backend Ptrace: {why}");
         TimeSpan timeout = request.Options.Timeout;
         using TargetLock hold = TargetLock.Take(target, timeout, cancellation);
+        return ApplyLocked(target, request, backend, verbose, cancellation);
+    }
+
+    private static LivePatchResult ApplyLocked(TargetProcess target, LivePatchRequest request, ITargetBackend backend, Action<string>? verbose,
+        CancellationToken cancellation)
+    {
+        TimeSpan timeout = request.Options.Timeout;
         target.Refresh();
+        UnwindSupport.FinishRuntime(target, request, r => ApplyLocked(target, r, backend, verbose, cancellation));
         LivePatchPlan plan = Plan(target, request);
+        if (plan.Runtime is { } runtime)
+        {
+            _ = ApplyLocked(target, runtime, backend, verbose, cancellation);
+            plan = Plan(target, request);
+        }
         foreach (PlannedWrite w in plan.Writes)
             verbose?.Invoke($"{w.DisplayName} at 0x{w.Address:x} in {w.Module}: {w.OldBytes} -> {w.NewBytes}"
                 + (w.Destination.Length > 0 ? $" ({w.Destination})" : ""));
@@ -140,12 +167,17 @@ public static class LivePatch
         WriteResult written;
         try
         {
+            UnwindSupport.Tell(target, plan, request);
             written = JournalTransaction.Write(target, there.Stack, there.Replaced, plan.Writes, request.Options, verbose, cancellation);
         }
         catch (Exception e) when (plan.Load is not null)
         {
             if (e is PatchException { KeepsPatch: true }) journal.TrySetState(target.WritableMemory, JournalState.Retained);
-            else PatchLoader.Unload(target, plan.Load.Request, backend, timeout);
+            else
+            {
+                UnwindSupport.Forget(target, plan);
+                PatchLoader.Unload(target, plan.Load.Request, backend, timeout);
+            }
             throw;
         }
         journal.SetState(target.WritableMemory, JournalState.Applied);

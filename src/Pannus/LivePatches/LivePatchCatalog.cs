@@ -54,11 +54,12 @@ public static class LivePatchCatalog
     {
         if (!MountName.All(map).Any()) return 0;
         using ProcessMemory? memory = ProcessMemory.Open(viewId, out _);
-        return memory is null ? 0 : TargetJournal.Read(map, memory, viewId).Entries.Count(e => e.State == JournalState.Applied);
+        return memory is null ? 0 : TargetJournal.Read(map, memory, viewId).Entries.Count(e => e.State == JournalState.Applied && IsPatch(e));
     }
 
     // What Mount-PatchModule mapped is no applied patch. What has no record yet is a patch that is being loaded, or was.
-    private static bool IsPatch(JournalEntry entry) => entry.State != JournalState.Mounted;
+    // The runtime comes and goes with those that need it.
+    private static bool IsPatch(JournalEntry entry) => entry.State != JournalState.Mounted && !UnwindRanges.IsRuntime(entry);
 
     private static IReadOnlyList<LivePatchInfo> TryGet(int id)
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Pannus.Applying;
 using Pannus.Backends;
 using Pannus.Core;
+using Pannus.Images;
 using Pannus.Journal;
 using Pannus.Targets;
 
@@ -59,11 +60,32 @@ public static class LivePatchUndo
         long start = Stopwatch.GetTimestamp();
         do use = JournalTransaction.Retire(target, entry, backend, timeout, leaveSleepers: entry.IsInForce && !options.Force);
         while (use is not null && entry.Record is null && Stopwatch.GetElapsedTime(start) < s_wayHome && !cancellation.WaitHandle.WaitOne(s_pause));
+        if (use is null) RetireRuntime(target, options, cancellation);
         if (use is null)
             return Describe(target, entry, UndoStatus.Undone, plan.Writes.Count, written, $"Taken back; {entry.MountName} is unmapped.");
         if (entry.Record is null) throw InUse(target, entry, use);
         return Describe(target, entry, UndoStatus.Retained, plan.Writes.Count, written,
             $"Taken back; its memory is kept because of {use}. Undo it again later to free it.");
+    }
+
+    // It leaves with the last patch that needs it. Where that fails it stays, which harms nobody, and the next undo tries again.
+    private static void RetireRuntime(TargetProcess target, UndoOptions options, CancellationToken cancellation)
+    {
+        target.Refresh();
+        TargetJournal journal = TargetJournal.Read(target);
+        if (journal.Entries.FirstOrDefault(UnwindRanges.IsRuntime) is not { } runtime) return;
+        bool isNeeded = journal.Entries.Any(e => e.Record is { } r && r.Requires.Contains(UnwindRuntime.Name));
+        if (isNeeded || UnwindRanges.Open(target, journal) is { } ranges && !ranges.IsEmptyBut(runtime)) return;
+        try
+        {
+            UndoPlan plan = PlanLocked(target, runtime.Address, options);
+            if (runtime.IsInForce) _ = JournalTransaction.Write(target, plan.Stack, [runtime], plan.Writes, options.Write, null, cancellation);
+            _ = JournalTransaction.Retire(target, runtime, BackendSelector.Select(options.Write.Backend), options.Write.Timeout);
+        }
+        catch (PatchException)
+        {
+            // The patch that was to be undone is.
+        }
     }
 
     private static UndoPlan PlanLocked(TargetProcess target, ulong address, UndoOptions options)

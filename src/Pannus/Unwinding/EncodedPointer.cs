@@ -5,7 +5,7 @@ namespace Pannus.Unwinding;
 /// <summary>DW_EH_PE_*: how .eh_frame and .eh_frame_hdr write addresses (LSB Core, "DWARF Exception Header Encoding").</summary>
 internal static class EncodedPointer
 {
-    public const byte Omitted = 0xff, TableOfHeader = 0x3b, Word = 0x03;
+    public const byte Omitted = 0xff, TableOfHeader = 0x3b, Word = 0x03, Signed32 = 0x0b;
 
     private const byte Indirect = 0x80, Absolute = 0, PcRelative = 0x10, DataRelative = 0x30;
 

@@ -16,6 +16,8 @@ internal struct FrameEntry
     public long DataFactor;
     public int ReturnColumn;
     public bool IsSignalFrame;
+    /// <summary>Whether a personality routine is asked when an exception comes through.</summary>
+    public bool HasPersonality;
     public int InitialStart, InitialEnd, ProgramStart, ProgramEnd;
     /// <summary>Encoding of addresses.</summary>
     public byte Encoding;
@@ -94,7 +96,10 @@ internal struct FrameEntry
             switch (letter)
             {
                 case (byte)'R': Encoding = cursor.Byte(); break;
-                case (byte)'P': EncodedPointer.Skip(ref cursor, cursor.Byte(), wordSize); break;
+                case (byte)'P':
+                    EncodedPointer.Skip(ref cursor, cursor.Byte(), wordSize);
+                    HasPersonality = true;
+                    break;
                 case (byte)'L': _ = cursor.Byte(); break;
                 case (byte)'S': IsSignalFrame = true; break;
                 default: return false;

@@ -46,12 +46,23 @@ internal sealed class TargetUnwinder
     {
         List<Part> parts = [];
         UnwindMachine machine = target.Architecture.Unwind;
-        IEnumerable<TargetModule> patches = MountName.All(target.Map).Select(m => ModuleScanner.TryReadPatch(target, m.Regions)).OfType<TargetModule>();
-        foreach (TargetModule module in target.Modules.Concat(patches))
+        foreach (TargetModule module in target.Modules) Add(module);
+        foreach ((_, IReadOnlyList<MemoryRegion> regions) in MountName.All(target.Map))
+        {
+            int before = parts.Count;
+            foreach (FrameIndex index in FrameIndex.FindAll(regions, target.Memory))
+            {
+                if (index.ReadTable(target.Memory, machine) is { } table) parts.Add(new Part(index.Code.Start, index.Code.End, 0, table));
+            }
+            // What Mount-PatchModule mapped has no index.
+            if (parts.Count == before && ModuleScanner.TryReadPatch(target, regions) is { } module) Add(module);
+        }
+        return new TargetUnwinder(machine, parts);
+
+        void Add(TargetModule module)
         {
             if (UnwindTable.Read(module.Image, machine) is { } table) parts.Add(new Part(module.Start, module.End, module.LoadBias, table));
         }
-        return new TargetUnwinder(machine, parts);
     }
 
     /// <summary>Tells that a new stop has begun: what was mapped in the one before may have gone since.</summary>

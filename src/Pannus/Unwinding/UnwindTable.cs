@@ -71,6 +71,31 @@ internal sealed class UnwindTable
         }
     }
 
+    /// <summary>A table of what an index of a patch leads to; addresses are those in the target. Null when it is damaged.</summary>
+    public static UnwindTable? FromIndex(byte[] section, ulong address, byte[] header, ulong headerAddress, UnwindMachine machine)
+    {
+        var table = new UnwindTable(section, address, machine);
+        int count = (header.Length - FrameIndex.HeaderSize) / HeaderEntrySize;
+        if (!table.TryUseHeader(header.AsSpan(FrameIndex.HeaderSize), headerAddress, count)) return null;
+        (table.ProofAddress, table.Proof) = (headerAddress, header[..Math.Min(ProofLength, header.Length)]);
+        return table;
+    }
+
+    /// <summary>Where a module's .eh_frame lies, by its own addresses; null when it has none.</summary>
+    public static AddressRange? FramesOf(ElfImage image, UnwindMachine machine)
+    {
+        try
+        {
+            (ulong headerAddress, byte[] header) = FindHeader(image);
+            return FindSection(image, FrameAddress(header, headerAddress, machine, out _, out _)) is { } section
+                ? new AddressRange(section.Address, (ulong)section.Bytes.Length) : null;
+        }
+        catch (PatchException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Finds the entry of the function that an address is in.</summary>
     public bool TryFind(ulong address, out FrameEntry entry)
     {
