@@ -8,6 +8,7 @@
     Demo    Build; patches a running program, then makes the same change by a restart
     Test    Build; every test, by xunit and by Pester; results in bin/results
     KernelTest  Build; kernel-patch's kernels are built, booted in QEMU and tested; half an hour the first time
+    KernelTest612   the same with Linux 6.12
     Bench   Build; the benchmarks
     Soak    Build; 1,000 patchers killed, 2,000 rounds of patch and undo over a busy service
     Fuzz    a million damaged files to the readers; what fails one stays in bin/fuzz
@@ -21,7 +22,7 @@
 [CmdletBinding()]
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'Bench', 'Soak', 'Fuzz', 'Pack', 'Clean')]
+    [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'KernelTest612', 'Bench', 'Soak', 'Fuzz', 'Pack', 'Clean')]
     [string] $Task = 'Build',
     # The version of Pester to test with, where it is not to be that of src/Directory.Packages.props.
     [string] $PesterVersion
@@ -58,7 +59,6 @@ $servers = @{
 }
 
 $kernelTools = @{
-    '/usr/src/linux-source-6.1.tar.xz' = 'linux-source-6.1'
     'bc' = 'bc'
     'bison' = 'bison'
     'flex' = 'flex'
@@ -223,12 +223,15 @@ function Invoke-Test {
     exit [int] ($count.Failed -gt 0)
 }
 
-function Invoke-KernelTest {
-    Install-Prerequisite ($compilers + $kernelTools)
+function Invoke-KernelTest([string] $Version = '6.1') {
+    $sources = "linux-source-$Version"
+    Install-Prerequisite ($compilers + $kernelTools + @{ "/usr/src/$sources.tar.xz" = $sources })
     Invoke-Build
-    & "$root/kernel-patch/test.ps1"
+    & "$root/kernel-patch/test.ps1" -Version $Version
     exit $LASTEXITCODE
 }
+
+function Invoke-KernelTest612 { Invoke-KernelTest '6.12' }
 
 function Invoke-Bench {
     Install-Prerequisite ($compilers + $servers)

@@ -1,4 +1,4 @@
-# Runs in a guest without the system calls: Auto is Ptrace then, patches all the same, and says so once.
+# Runs on a host without the system calls: Auto is Ptrace then, patches all the same, and says so once.
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
 
