@@ -34,6 +34,9 @@
     AliasesToExport = @('pannus')
     PrivateData = @{
         PSData = @{
+            ProjectUri = 'https://pannus.sourceforge.net'
+            LicenseUri = 'https://opensource.org/license/mit'
+            ReleaseNotes = 'See CHANGELOG.md in the module.'
             Tags = @('Linux', 'LivePatch', 'ptrace', 'ELF', 'Debugging', 'PSEdition_Core')
         }
     }

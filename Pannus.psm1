@@ -7,6 +7,5 @@ if (-not [IO.File]::Exists($binary)) {
 }
 Import-Module $binary -ErrorAction Stop
 
-# The command line of 2004, `pannus PID PATCH MAPFILE CMDFILE`, in a PowerShell session.
-$ExecutionContext.SessionState.InvokeProvider.Item.Set('alias:pannus', 'Invoke-LivePatch')
+# `pannus PID PATCH MAPFILE CMDFILE` is an alias that the cmdlet itself has.
 Export-ModuleMember -Cmdlet * -Alias pannus

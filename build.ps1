@@ -12,7 +12,7 @@
     Bench   Build; the benchmarks
     Soak    Build; 1,000 patchers killed, 2,000 rounds of patch and undo over a busy service
     Fuzz    a million damaged files to the readers; what fails one stays in bin/fuzz
-    Pack    Build; the module as it is published, in bin/pack
+    Pack    Build; the module as Publish-PSResource takes it, bin/pack/*.nupkg
     Clean   removes bin/
 .EXAMPLE
     ./build.ps1 Demo
@@ -25,7 +25,9 @@ param(
     [ValidateSet('Build', 'Demo', 'Test', 'KernelTest', 'KernelTest612', 'Bench', 'Soak', 'Fuzz', 'Pack', 'Clean')]
     [string] $Task = 'Build',
     # The version of Pester to test with, where it is not to be that of src/Directory.Packages.props.
-    [string] $PesterVersion
+    [string] $PesterVersion,
+    # Packs what is built.
+    [switch] $NoBuild
 )
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
@@ -47,6 +49,8 @@ $servers = @{
     'gdb' = 'gdb'
     'strace' = 'strace'
     'clang' = 'clang'
+    'ld.lld' = 'lld'
+    'mold' = 'mold'
     'g++' = 'g++'
     '/usr/lib32/libc.so' = 'g++-multilib'
     '/usr/lib32/libz.so' = 'lib32z1-dev'
@@ -110,14 +114,19 @@ function Publish-Project([string] $Project, [string] $Framework, [string] $Folde
 
 function Invoke-Build {
     foreach ($framework in 'net8.0', 'net10.0') { Publish-Project Pannus.PowerShell $framework "module/$framework" }
+    Write-Launcher $bin $PSHOME
+}
+
+# Makes the command pannus in a folder beside the module; the pwsh of this home comes before the one on PATH.
+function Write-Launcher([string] $Folder, [string] $ShellHome) {
     $tools = Get-Content "$root/.config/dotnet-tools.json" -Raw | ConvertFrom-Json
     $words = $shell | ForEach-Object { "'$($_.Replace("'", "'\''"))'" }
     $command = (Get-Content "$root/src/launcher/pannus" -Raw).
-        Replace('@SHELL@', $words).Replace('@PSHOME@', $PSHOME.Replace("'", "'\''")).
+        Replace('@SHELL@', $words).Replace('@PSHOME@', $ShellHome.Replace("'", "'\''")).
         Replace('@VERSION@', $tools.tools.powershell.version)
-    Set-Content "$bin/pannus" $command -NoNewline
-    chmod +x "$bin/pannus"
-    Copy-Item "$root/src/launcher/pannus.ps1" $bin
+    Set-Content "$Folder/pannus" $command -NoNewline
+    chmod +x "$Folder/pannus"
+    Copy-Item "$root/src/launcher/pannus.ps1" $Folder
 }
 
 function Start-Program([string] $Path, [string[]] $Arguments) {
@@ -259,16 +268,17 @@ function Invoke-Fuzz {
 }
 
 function Invoke-Pack {
-    Invoke-Build
-    $version = (Test-ModuleManifest "$root/Pannus.psd1").Version
-    $folder = "$bin/pack/Pannus/$version"
-    $zip = "$bin/pack/Pannus-$version.zip"
-    $files = 'Pannus.psd1', 'Pannus.psm1', 'README.md', 'LICENSE', 'CHANGELOG.md', 'en-US' |
-        ForEach-Object { "$root/$_" }
-    Invoke-Step "Packing $zip" {
-        rm -rf "$bin/pack" && mkdir -p "$folder/bin" && cp -r @files $folder && cp -r "$bin/module" "$folder/bin/module"
-    }
-    [IO.Compression.ZipFile]::CreateFromDirectory("$bin/pack/Pannus", $zip, 'Optimal', $true)
+    if (-not $NoBuild) { Invoke-Build }
+    $folder = "$bin/pack/Pannus"
+    if (Test-Path "$bin/pack") { Remove-Item "$bin/pack" -Recurse }
+    $null = New-Item "$folder/bin" -ItemType Directory
+    $files = 'Pannus.psd1', 'Pannus.psm1', 'README.md', 'LICENSE', 'CHANGELOG.md', 'en-US' | ForEach-Object { "$root/$_" }
+    Copy-Item $files $folder -Recurse
+    Copy-Item "$bin/module" "$folder/bin" -Recurse
+    # Of no shell in particular: it goes to other machines.
+    Write-Launcher "$folder/bin" ''
+    Compress-PSResource -Path $folder -DestinationPath "$bin/pack"
+    Write-Line "Packed: $((Get-Item "$bin/pack/*.nupkg").FullName)"
 }
 
 function Invoke-Clean {

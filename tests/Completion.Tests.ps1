@@ -29,6 +29,44 @@ Describe 'Completion' {
         (Get-Completion "Dismount-PatchModule -Target $($target.Id) -Name ").ListItemText | Should -Contain $module.Name
     }
 
+    It 'offers ids in the first place: <line>' -ForEach @(
+        'Invoke-LivePatch tar', 'pannus tar', 'Test-LivePatch tar', 'Mount-PatchModule tar', 'Undo-LivePatch tar',
+        'Resolve-PatchSymbol tar', 'Get-LivePatch tar', 'Dismount-PatchModule tar', 'Suspend-PatchProcess tar' |
+            ForEach-Object { @{ line = $_ } }
+    ) {
+        (Get-Completion $line).CompletionText | Should -Contain "$($target.Id)"
+    }
+
+    It 'offers symbols after the target, wherever that comes from: <line>' -ForEach @(
+        'Resolve-PatchSymbol ID func_', 'Resolve-PatchSymbol $t func_', '$t | Resolve-PatchSymbol func_',
+        '$t | Resolve-PatchSymbol -Name func_', 'Get-PatchTarget -Id ID | Resolve-PatchSymbol func_',
+        'Get-PatchTarget -Id ID | Resolve-PatchSymbol -Name func_', 'Test-PatchSafety ID func_' | ForEach-Object { @{ line = $_ } }
+    ) {
+        $global:t = Get-PatchTarget -Id $target.Id
+        (Get-Completion $line.Replace('ID', $target.Id)).CompletionText | Should -Contain 'func_J'
+        Remove-Variable t -Scope Global
+    }
+
+    It 'offers modules, and symbols of one' {
+        (Get-Completion "Resolve-PatchSymbol $($target.Id) x -Module lib").CompletionText | Should -Contain 'libc.so.6'
+        (Get-Completion "Resolve-PatchSymbol $($target.Id) libc.so.6!put").CompletionText | Should -Contain 'libc.so.6!puts'
+    }
+
+    It 'offers what is applied and what is mounted after the target' {
+        $id = (Start-Target).Id
+        $applied = (Invoke-LivePatch $id $patch '' $commands).LivePatchId
+        $name = (Mount-PatchModule $id $patch).Name
+        (Get-Completion "Undo-LivePatch $id ").CompletionText | Should -Be $applied
+        (Get-Completion "Dismount-PatchModule $id ").ListItemText | Should -Contain $name
+    }
+
+    It 'still offers files where a file is meant: <line>' -ForEach @(
+        'Invoke-LivePatch ID FOLDER/pat', 'Invoke-LivePatch -Target ID -Path FOLDER/pat', 'Get-PatchTarget -Id ID | Invoke-LivePatch FOLDER/pat' |
+            ForEach-Object { @{ line = $_ } }
+    ) {
+        (Get-Completion $line.Replace('ID', $target.Id).Replace('FOLDER', $sample)).CompletionText | Should -Contain "$sample/patch.so"
+    }
+
     It 'offers nothing, and does not fail, for a process that is not there' {
         Get-Completion "Resolve-PatchSymbol -Target $noSuchId -Name func_" | Should -BeNullOrEmpty
     }

@@ -22,7 +22,7 @@ Describe 'Get-LivePatch' {
         $found.Sha256 | Should -Match '^[0-9a-f]{64}$'
         $found.BuildId | Should -Be (Get-PatchTarget -Id $target.Id).BuildId
         $found.AppliedAt | Should -BeOfType [datetime]
-        $found.By | Should -BeLike "$([Environment]::UserName), * (*)"
+        $found.By | Should -BeLike "*$([Environment]::UserName), pwsh (*)"
     }
 
     It 'lists the patched processes of the host, and takes targets from the pipeline' {

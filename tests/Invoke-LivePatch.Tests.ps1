@@ -170,6 +170,49 @@ Describe 'Invoke-LivePatch' {
             Should -BeLike 'ParameterArgumentValidationError,*'
         ($target | Invoke-LivePatch $patch '' $commands -Timeout 2.5 -RetryInterval 0.01).Status | Should -Be 'Applied'
     }
+
+    It 'takes its files by name from the rows of a table' {
+        $other = Start-Target
+        Set-Content "$TestDrive/table.csv" 'Id,Path,CommandFile', "$($target.Id),$patch,$commands", "$($target.Id),$TestDrive/none.so,$commands",
+            "$($other.Id),$patch,$commands"
+        $found = Import-Csv "$TestDrive/table.csv" | Invoke-LivePatch -ErrorAction SilentlyContinue -ErrorVariable problems
+        $found.Id | Should -Be $target.Id, $other.Id
+        $problems | Should -HaveCount 1
+        $problems[0].FullyQualifiedErrorId | Should -BeLike 'PatchFileNotFound,*'
+        Get-Output $other | Should -Be $patched
+    }
+
+    It 'takes patch files from the pipeline' {
+        Copy-Item "$sample/patch-inside.so" "$TestDrive/inside.so"
+        (Get-ChildItem "$TestDrive/inside.so" | Invoke-LivePatch -Target $target.Id).Status | Should -Be 'Applied'
+        Get-Output $target | Should -Be $patched
+    }
+
+    It 'does not take the program of a process for the patch' {
+        (Get-Refusal { Get-PatchTarget -Id $target.Id | Invoke-LivePatch }).Exception.Message | Should -BeLike 'No patch file was given*-Path*'
+    }
+
+    It 'says what it refuses: <given>' -ForEach @(
+        @{ given = 'two targets in one argument'; call = { Invoke-LivePatch -Target $target.Id, $target.Id -Path $patch }; says = '*pipeline*' }
+        @{ given = 'a number that is no process'; call = { Invoke-LivePatch -1 $patch '' $commands }; says = '*no process -1*' }
+    ) {
+        (Get-Refusal $call).Exception.Message | Should -BeLike $says
+    }
+
+    It 'tells with an error what it is about and what to do' {
+        $refusal = Get-Refusal { Invoke-LivePatch $target.Id "$TestDrive/none.so" }
+        $refusal.TargetObject | Should -Be "$TestDrive/none.so"
+        $refusal.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
+        $refusal = Get-Refusal { Invoke-LivePatch $noSuchId $patch '' $commands }
+        $refusal.ErrorDetails.Message | Should -Be $refusal.Exception.Message
+        $refusal.ErrorDetails.RecommendedAction | Should -BeLike '*Get-PatchTarget*'
+    }
+
+    It 'gives pauses that add up' {
+        $result = Invoke-LivePatch $target.Id $patch '' $commands
+        ($result | Measure-Object PauseMicroseconds -Sum).Sum | Should -Be $result.Pause.TotalMicroseconds
+        ($result | Measure-Object LoadPauseMicroseconds -Sum).Sum | Should -BeGreaterThan 0
+    }
 }
 
 Describe 'Test-LivePatch' {

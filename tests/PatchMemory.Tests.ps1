@@ -12,6 +12,11 @@ Describe 'Read-PatchMemory' {
     }
     AfterEach { Stop-Target }
 
+    It 'takes an address as PowerShell reads its digits, which may be a negative number' {
+        (Get-Refusal { Read-PatchMemory $target.Id 0xfffffff0 4 }).Exception.Message | Should -BeLike '*0xfffffff0*'
+        (Get-Refusal { Read-PatchMemory $target.Id 0xfffffffffffffff0 4 }).Exception.Message | Should -BeLike '*0xfffffffffffffff0*'
+    }
+
     It 'reads a variable that comes through the pipeline, as long as it is' {
         $memory = $variable | Read-PatchMemory
         $memory.Id | Should -Be $target.Id
@@ -37,6 +42,19 @@ Describe 'Read-PatchMemory' {
 
     It 'refuses an address that is none' {
         (Get-Refusal { Read-PatchMemory $target.Id str_V 8 }).Exception.Message | Should -BeLike '*0x*'
+    }
+}
+
+Describe 'An address of a 32-bit program that the module prints' {
+    AfterEach { Stop-Target }
+
+    It 'is taken back as it is typed' {
+        $built = New-Sample 'sample/CFLAGS_O2_m32' 'CFLAGS=-O2 -m32'
+        $target = Start-Target -Directory $built
+        $library = Resolve-PatchSymbol $target.Id libc.so.6!puts
+        $library.Address | Should -BeGreaterThan 0x7fffffffL
+        $typed = [scriptblock]::Create("(Read-PatchMemory $($target.Id) $('0x{0:x}' -f $library.Address) 4).Address")
+        & $typed | Should -Be $library.Address
     }
 }
 

@@ -61,6 +61,15 @@ Describe 'Suspend-PatchProcess and Resume-PatchProcess' {
     It 'refuses a process that is not there' {
         (Get-Refusal { Suspend-PatchProcess $noSuchId }).FullyQualifiedErrorId | Should -BeLike 'TargetNotFound,*'
     }
+
+    It 'shows how long it has been held, while it lasts' {
+        $hold = Suspend-PatchProcess $target.Id -Deadline 5
+        try {
+            $hold.Held | Should -BeGreaterThan ([TimeSpan]::Zero)
+            $hold.IsHeld | Should -BeTrue
+        }
+        finally { Resume-PatchProcess $hold }
+    }
 }
 
 Describe 'Test-PatchSafety' {

@@ -82,6 +82,9 @@ function Get-Refusal([scriptblock] $Command) {
     throw "Not refused: $Command"
 }
 
+# This shell as a command. One that is a tool of dotnet has no runtime of its own.
+function Get-Shell { if (Test-Path "$PSHOME/libcoreclr.so") { "$PSHOME/pwsh" } else { 'dotnet', "$PSHOME/pwsh.dll" } }
+
 # What Tab offers at the end of a line.
 function Get-Completion([string] $Line) {
     [Management.Automation.CommandCompletion]::CompleteInput($Line, $Line.Length, $null).CompletionMatches

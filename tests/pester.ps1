@@ -14,6 +14,8 @@ param(
     [Parameter(Mandatory)] [string] $Result,
     [string[]] $Name = '*'
 )
+# The folder of packages, for the tests that need others of them: NAME/VERSION/tools/Pester.psd1 in it is Pester.
+$env:PANNUS_PACKAGES = (Get-Item $Pester).Directory.Parent.Parent.Parent.FullName
 Import-Module $Pester, "$PSScriptRoot/../Pannus.psd1" -ErrorAction Stop
 $configuration = New-PesterConfiguration
 $configuration.Run.Path = @($Name | ForEach-Object { (Get-Item "$PSScriptRoot/$_.Tests.ps1").FullName })

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Pannus.Applying;
 using Pannus.LivePatches;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 
@@ -8,21 +9,26 @@ namespace Pannus.PowerShell;
 public abstract class LivePatchCmdlet : TargetCmdlet
 {
     private PatchInput? _input;
+    private (string Path, string? CommandFile, string MapFiles) _read;
+    private bool _isFixed;
 
     /// <summary>The patch file.</summary>
-    [Parameter(ParameterSetName = TargetSet, Position = 1, Mandatory = true)]
-    [Parameter(ParameterSetName = PipelineSet, Position = 0, Mandatory = true)]
-    [NotTargetId, ValidateNotNullOrEmpty]
+    [Parameter(ParameterSetName = TargetSet, Position = 1, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = PipelineSet, Position = 0, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("FullName"), NotTargetId, ArgumentCompleter(typeof(PathCompleter)), ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";
 
+    /// <inheritdoc/>
+    protected override object? FileObject => Path;
+
     /// <summary>Map file of the target's program, or MODULE=FILE for another module; '' or '-' for none.</summary>
-    [Parameter(ParameterSetName = TargetSet, Position = 2)]
-    [Parameter(ParameterSetName = PipelineSet, Position = 1)]
+    [Parameter(ParameterSetName = TargetSet, Position = 2, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = PipelineSet, Position = 1, ValueFromPipelineByPropertyName = true)]
     public string[]? MapFile { get; set; }
 
     /// <summary>Command file; without one the commands are those inside the patch file.</summary>
-    [Parameter(ParameterSetName = TargetSet, Position = 3)]
-    [Parameter(ParameterSetName = PipelineSet, Position = 2)]
+    [Parameter(ParameterSetName = TargetSet, Position = 3, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = PipelineSet, Position = 2, ValueFromPipelineByPropertyName = true)]
     public string? CommandFile { get; set; }
 
     /// <summary>Separate debug file of the target's program, or MODULE=FILE for another module.</summary>
@@ -36,7 +42,7 @@ public abstract class LivePatchCmdlet : TargetCmdlet
     /// <summary>What the user would be asked about.</summary>
     protected string Action => _input!.Action;
 
-    /// <summary>What to apply, the same for all targets.</summary>
+    /// <summary>What to apply.</summary>
     protected LivePatchRequest Request { get; private set; } = null!;
 
     /// <summary>How to write.</summary>
@@ -46,15 +52,41 @@ public abstract class LivePatchCmdlet : TargetCmdlet
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
-        _input = Once(() => PatchInput.Read(FullPath(Path), OptionalPath(CommandFile)));
-        Request = Once(() => new LivePatchRequest
+        _isFixed = Path.Length > 0;
+        if (_isFixed) Once(ReadFiles);
+    }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        // Of a row of a table, or a file from the pipeline, the next one may fare better.
+        bool isRead = _read == Files;
+        if (!isRead) Attempt(Target, () => isRead = ReadFiles(), endsAtBadFile: _isFixed);
+        if (isRead) ForTarget(Target, Work, endsAtBadFile: _isFixed);
+    }
+
+    /// <summary>Does the work on one target.</summary>
+    protected abstract void Work(TargetProcess target);
+
+    private (string Path, string? CommandFile, string MapFiles) Files => (Path, CommandFile, string.Join('\n', MapFile ?? []));
+
+    private bool ReadFiles()
+    {
+        if (!_isFixed) CheckIsPatch(Path, Target);
+        _input?.Dispose();
+        _input = null;
+        _read = default;
+        _input = PatchInput.Read(FullPath(Path), OptionalPath(CommandFile));
+        Request = new LivePatchRequest
         {
             Patch = _input.Patch,
             Commands = _input.Commands,
             Symbols = SymbolOptions(MapFile, SymbolFile),
             Options = Options,
             Unwind = Unwind,
-        });
+        };
+        _read = Files;
+        return true;
     }
 
     /// <inheritdoc/>

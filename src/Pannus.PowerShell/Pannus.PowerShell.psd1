@@ -14,5 +14,5 @@
     CmdletsToExport = '*'
     FunctionsToExport = @()
     VariablesToExport = @()
-    AliasesToExport = @()
+    AliasesToExport = '*'
 }

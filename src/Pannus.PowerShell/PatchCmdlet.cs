@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Management.Automation;
 using Pannus.Core;
+using Pannus.Fleet;
 using Pannus.Targets;
 using Pannus.Symbols;
 
@@ -34,16 +36,17 @@ public abstract class PatchCmdlet : PSCmdlet, IDisposable
 
     /// <summary>
     /// Does the work on one target. A refusal is an error of this target only, unless a file that the user gave is at
-    /// fault.
+    /// fault and is the same for all (<paramref name="endsAtBadFile"/>).
     /// </summary>
-    protected void ForTarget(PatchTargetReference reference, Action<TargetProcess> work) => Attempt(reference, () =>
-    {
-        using TargetProcess target = reference.Open();
-        work(target);
-    });
+    protected void ForTarget(PatchTargetReference reference, Action<TargetProcess> work, bool endsAtBadFile = true) =>
+        Attempt(reference, () =>
+        {
+            using TargetProcess target = reference.Open();
+            work(target);
+        }, endsAtBadFile);
 
     /// <summary>Like <see cref="ForTarget"/> for work that does not need the target opened.</summary>
-    protected void Attempt(PatchTargetReference? reference, Action work)
+    protected void Attempt(PatchTargetReference? reference, Action work, bool endsAtBadFile = true)
     {
         try
         {
@@ -51,8 +54,9 @@ public abstract class PatchCmdlet : PSCmdlet, IDisposable
         }
         catch (PatchException e)
         {
-            ErrorRecord error = PatchErrors.Record(e, reference);
-            if (PatchErrors.IsBadFile(e.Id)) ThrowTerminatingError(error);
+            ErrorRecord error = PatchErrors.Record(e, PatchErrors.IsBadFile(e.Id) ? FileObject ?? PatchErrors.TargetObject(reference)
+                : PatchErrors.TargetObject(reference));
+            if (endsAtBadFile && PatchErrors.IsBadFile(e.Id)) ThrowTerminatingError(error);
             WriteError(error);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -70,10 +74,36 @@ public abstract class PatchCmdlet : PSCmdlet, IDisposable
         }
         catch (PatchException e)
         {
-            ThrowTerminatingError(PatchErrors.Record(e, null));
+            ThrowTerminatingError(PatchErrors.Record(e, PatchErrors.IsBadFile(e.Id) ? FileObject : null));
             throw;
         }
     }
+
+    /// <summary>
+    /// Refuses the path of a process's own program, which comes with a process through the pipeline where no patch file was
+    /// given.
+    /// </summary>
+    protected static void CheckIsPatch(string path, PatchTargetReference target)
+    {
+        if (target.Source is not (PatchTarget or Process)) return;
+        throw new PatchException(PatchErrorId.PatchFileNotFound,
+            $"No patch file was given, and {path} is the program of process {target.Id}. Name the patch file with -Path.");
+    }
+
+    /// <summary>
+    /// Refuses what was bound to a parameter that is there for completion only: until a command is run, PowerShell takes the
+    /// first argument for that of the pipeline's set, and asks for no completion of a second that the set has not.
+    /// </summary>
+    protected void CheckNone(string? rest)
+    {
+        if (rest is null) return;
+        var error = new PatchException(PatchErrorId.CommandInvalid, $"'{rest}' is one argument too many: the target comes through the "
+            + "pipeline. Give several names with commas between them.");
+        ThrowTerminatingError(PatchErrors.Record(error, target: rest));
+    }
+
+    /// <summary>What an error about a file is about.</summary>
+    protected virtual object? FileObject => null;
 
     /// <summary>
     /// The full path of a file, relative to PowerShell's location; wildcards are not expanded. Errors:

@@ -10,6 +10,7 @@ public abstract class SymbolWriteCmdlet : WriteCmdlet
 {
     /// <summary>The symbol to write over, as Resolve-PatchSymbol gave it.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [Revived]
     public ResolvedSymbol Symbol { get; set; } = null!;
 
     /// <inheritdoc/>

@@ -12,7 +12,7 @@ public abstract class TargetCmdlet : PatchCmdlet
 {
     /// <summary>The process to work on.</summary>
     [Parameter(ParameterSetName = TargetSet, Position = 0, Mandatory = true)]
-    [TargetTransformation, ArgumentCompleter(typeof(TargetIdCompleter)), ValidateNotNull]
+    [TargetTransformation, ArgumentCompleter(typeof(TargetCompleter)), ValidateNotNull]
     public PatchTargetReference Target { get; set; } = null!;
 
     /// <summary>The process to work on, from the pipeline.</summary>

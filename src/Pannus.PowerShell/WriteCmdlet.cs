@@ -18,7 +18,7 @@ public abstract class WriteCmdlet : PatchCmdlet
     protected const string StopSet = "Stop";
 
     /// <summary>A hold to write in. Without one the target is stopped for the write.</summary>
-    [Parameter(ParameterSetName = SuspensionSet, Mandatory = true)]
+    [Parameter(ParameterSetName = SuspensionSet, Mandatory = true), OwnHold]
     public PatchSuspension? Suspension { get; set; }
 
     /// <summary>How long to try.</summary>

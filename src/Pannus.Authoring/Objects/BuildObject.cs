@@ -82,7 +82,7 @@ internal sealed class BuildObject : IDisposable
     /// <summary>The section of a symbol; null for one that lies in none.</summary>
     public SectionHeader? SectionOf(ObjectSymbol s) =>
         s.Symbol.IsDefined && s.Symbol.SectionIndex < MostSections && s.Symbol.SectionIndex < Elf.Sections.Count
-            ? Elf.Sections[s.Symbol.SectionIndex] : null;
+            ? Elf.Sections[(int)s.Symbol.SectionIndex] : null;
 
     /// <summary>The atom of a common symbol.</summary>
     public Atom? CommonAtom(int symbol) => _atoms.FindCommon(symbol);

@@ -22,7 +22,14 @@ public sealed class AddressReference
             case string text:
                 Address = Parse(text);
                 break;
-            case int or long or uint or ulong or short or ushort or byte or sbyte or decimal or double:
+            // PowerShell reads 0xf7d37e80 as a negative int, and 0xffff... as a negative long.
+            case int number:
+                Address = unchecked((uint)number);
+                break;
+            case long number:
+                Address = unchecked((ulong)number);
+                break;
+            case uint or ulong or short or ushort or byte or sbyte or decimal or double:
                 Address = LanguagePrimitives.ConvertTo<ulong>(item.BaseObject);
                 break;
             default:

@@ -13,6 +13,6 @@ public sealed class NotTargetIdAttribute : ArgumentTransformationAttribute
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) =>
         (inputData is PSObject item ? item.BaseObject : inputData) is string text
-            && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id)
+            && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int id)
             && id.ToString(CultureInfo.InvariantCulture) == text ? id : inputData;
 }

@@ -19,7 +19,7 @@ public sealed class PatchTargetReference
         PatchTargetReference found = TryCreate(value) ?? throw new PSInvalidCastException(Unwrap(value) is string name
             ? $"'{name}' is not a process id. To find processes by name use: Get-PatchTarget '{name}' | ..."
             : "It is neither a process id nor an object with an Id.");
-        (Id, StartTicks, Source) = (found.Id, found.StartTicks, found.Source);
+        (Id, StartTicks, Source, IsForeignHold) = (found.Id, found.StartTicks, found.Source, found.IsForeignHold);
     }
 
     private PatchTargetReference(int id, ulong? startTicks, object? source) =>
@@ -34,13 +34,16 @@ public sealed class PatchTargetReference
     /// <summary>The object it was made from; null for a number.</summary>
     public object? Source { get; }
 
+    /// <summary>Whether it was made from the record of another session's hold.</summary>
+    internal bool IsForeignHold { get; private init; }
+
     /// <summary>Makes a reference; null when <paramref name="value"/> names no process.</summary>
     public static PatchTargetReference? TryCreate(object? value)
     {
-        object? source = Unwrap(value);
+        object? source = Revival.Of(value);
         switch (source)
         {
-            case null:
+            case null or Array:
                 return null;
             case PatchTargetReference reference:
                 return reference;
@@ -55,7 +58,7 @@ public sealed class PatchTargetReference
         PSObject item = PSObject.AsPSObject(value);
         if (Property("Id") is not { } idValue || !LanguagePrimitives.TryConvertTo(idValue, out int itemId)) return null;
         bool hasTicks = LanguagePrimitives.TryConvertTo(Property("StartTicks"), out ulong ticks) && ticks != 0;
-        return new PatchTargetReference(itemId, hasTicks ? ticks : null, source);
+        return new PatchTargetReference(itemId, hasTicks ? ticks : null, source) { IsForeignHold = Revival.IsForeignHold(value) };
 
         object? Property(string name)
         {
@@ -88,6 +91,14 @@ public sealed class PatchTargetReference
 public sealed class TargetTransformationAttribute : ArgumentTransformationAttribute
 {
     /// <inheritdoc/>
-    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) =>
-        PatchTargetReference.TryCreate(inputData) ?? inputData;
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        object value = inputData is PSObject item ? item.BaseObject : inputData;
+        if (value is Array { Length: > 1 } several && several.Cast<object>().All(v => PatchTargetReference.TryCreate(v) is not null))
+        {
+            throw new ArgumentTransformationMetadataException(
+                $"These are {several.Length} targets, and an argument names one. Send several through the pipeline: $targets | ...");
+        }
+        return PatchTargetReference.TryCreate(value is Array { Length: 1 } one ? one.GetValue(0) : inputData) ?? inputData;
+    }
 }

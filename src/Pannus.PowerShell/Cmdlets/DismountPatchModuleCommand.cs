@@ -11,11 +11,12 @@ public sealed class DismountPatchModuleCommand : PatchCmdlet
 {
     /// <summary>The mounted patch, as Mount-PatchModule gave it.</summary>
     [Parameter(ParameterSetName = "Module", Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [Revived, ArgumentCompleter(typeof(TargetCompleter))]
     public PatchModule Module { get; set; } = null!;
 
     /// <summary>The process to work on.</summary>
     [Parameter(ParameterSetName = TargetSet, Position = 0, Mandatory = true)]
-    [TargetTransformation, ArgumentCompleter(typeof(TargetIdCompleter)), ValidateNotNull]
+    [TargetTransformation, ArgumentCompleter(typeof(TargetCompleter)), ValidateNotNull]
     public PatchTargetReference Target { get; set; } = null!;
 
     /// <summary>The process to work on, from the pipeline.</summary>
@@ -33,6 +34,11 @@ public sealed class DismountPatchModuleCommand : PatchCmdlet
     [NotTargetId, ArgumentCompleter(typeof(MountedNameCompleter)), ValidateNotNullOrEmpty]
     public string Name { get; set; } = "";
 
+    /// <summary>What <c>Dismount-PatchModule ID NAME</c> has as NAME while it is typed.</summary>
+    [Parameter(ParameterSetName = "Module", Position = 1, DontShow = true)]
+    [ArgumentCompleter(typeof(MountedNameCompleter))]
+    public string? Rest { get; set; }
+
     /// <summary>Unmap it even if the target was made to use it.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
@@ -44,6 +50,9 @@ public sealed class DismountPatchModuleCommand : PatchCmdlet
     /// <summary>How long to try, in seconds when it is a bare number.</summary>
     [Parameter, Seconds, ValidateTime(3600)]
     public TimeSpan Timeout { get; set; } = new WriteOptions().Timeout;
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing() => CheckNone(Rest);
 
     /// <inheritdoc/>
     protected override void ProcessRecord()

@@ -13,7 +13,7 @@ public sealed class GetLivePatchCommand : PatchCmdlet
 {
     /// <summary>The process to look into; without it all that this user may look into.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
-    [TargetTransformation, ArgumentCompleter(typeof(TargetIdCompleter)), ValidateNotNull]
+    [TargetTransformation, ArgumentCompleter(typeof(TargetCompleter)), ValidateNotNull]
     public PatchTargetReference? Target { get; set; }
 
     /// <summary>Only patches of this id or name; wildcards are allowed.</summary>

@@ -8,16 +8,22 @@ namespace Pannus.PowerShell;
 [OutputType(typeof(PatchCommand))]
 public sealed class ImportPatchCommandCommand : PatchCmdlet
 {
+    private string _path = "";
+
     /// <summary>Command files or patch files.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("FullName"), ValidateNotNullOrEmpty]
     public string[] Path { get; set; } = [];
 
     /// <inheritdoc/>
+    protected override object? FileObject => _path;
+
+    /// <inheritdoc/>
     protected override void ProcessRecord()
     {
         foreach (string path in Path)
         {
+            _path = path;
             PatchCommandSet set = Once(() => Read(FullPath(path)));
             if (set.Name != "") WriteVerbose($"name {set.Name}");
             if (set.BuildId != "") WriteVerbose($"build-id {set.BuildId}");

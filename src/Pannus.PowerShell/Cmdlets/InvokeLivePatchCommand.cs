@@ -3,6 +3,7 @@ using Pannus.Applying;
 using Pannus.Backends;
 using Pannus.LivePatches;
 using Pannus.Safety;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 
@@ -42,14 +43,14 @@ public sealed class InvokeLivePatchCommand : LivePatchCmdlet
     };
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForTarget(Target, target =>
+    protected override void Work(TargetProcess target)
     {
         ShowProgress(target.DisplayName);
         if (ShouldProcess(target.DisplayName, Action, out bool isWhatIf))
             WriteObject(LivePatch.Apply(target, Request, WriteVerbose, Cancellation));
         else if (isWhatIf)
             WriteObject(LivePatch.Plan(target, Request).Result);
-    });
+    }
 
     /// <inheritdoc/>
     protected override void EndProcessing()

@@ -12,13 +12,17 @@ namespace Pannus.PowerShell;
 public sealed class MountPatchModuleCommand : TargetCmdlet
 {
     private PatchFile? _patch;
+    private bool _isFixed;
     private ResolverOptions? _symbols;
 
     /// <summary>The patch file.</summary>
-    [Parameter(ParameterSetName = TargetSet, Position = 1, Mandatory = true)]
-    [Parameter(ParameterSetName = PipelineSet, Position = 0, Mandatory = true)]
-    [NotTargetId, ValidateNotNullOrEmpty]
+    [Parameter(ParameterSetName = TargetSet, Position = 1, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = PipelineSet, Position = 0, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("FullName"), NotTargetId, ArgumentCompleter(typeof(PathCompleter)), ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";
+
+    /// <inheritdoc/>
+    protected override object? FileObject => Path;
 
     /// <summary>Map file of the target's program, or MODULE=FILE for another module.</summary>
     [Parameter]
@@ -40,16 +44,23 @@ public sealed class MountPatchModuleCommand : TargetCmdlet
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
-        _patch = Once(() => PatchFile.Open(FullPath(Path)));
+        _isFixed = Path.Length > 0;
+        if (_isFixed) _patch = Once(() => PatchFile.Open(FullPath(Path)));
         _symbols = Once(() => SymbolOptions(MapFile, SymbolFile));
     }
 
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForTarget(Target, target =>
     {
+        if (!_isFixed)
+        {
+            CheckIsPatch(Path, Target);
+            _patch?.Dispose();
+            _patch = PatchFile.Open(FullPath(Path));
+        }
         if (ShouldProcess(target.DisplayName, $"Map patch file {_patch!.FileName}"))
             WriteObject(PatchLoader.Mount(target, _patch, _symbols!, Backend, Timeout, Cancellation));
-    });
+    }, endsAtBadFile: _isFixed);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -20,9 +20,14 @@ public sealed class ResolvePatchSymbolCommand : TargetCmdlet
     [NotTargetId, SupportsWildcards, ArgumentCompleter(typeof(SymbolCompleter)), ValidateNotNullOrEmpty]
     public string[] Name { get; set; } = [];
 
+    /// <summary>What <c>Resolve-PatchSymbol ID NAME</c> has as NAME while it is typed.</summary>
+    [Parameter(ParameterSetName = PipelineSet, Position = 1, DontShow = true)]
+    [ArgumentCompleter(typeof(SymbolCompleter))]
+    public string? Rest { get; set; }
+
     /// <summary>Only symbols of modules of this name.</summary>
     [Parameter]
-    [SupportsWildcards, ValidateNotNullOrEmpty]
+    [SupportsWildcards, ArgumentCompleter(typeof(ModuleNameCompleter)), ValidateNotNullOrEmpty]
     public string? Module { get; set; }
 
     /// <summary>Map file of the target's program, or MODULE=FILE for another module.</summary>
@@ -37,6 +42,7 @@ public sealed class ResolvePatchSymbolCommand : TargetCmdlet
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
+        CheckNone(Rest);
         _options = Once(() => SymbolOptions(MapFile, SymbolFile));
     }
 

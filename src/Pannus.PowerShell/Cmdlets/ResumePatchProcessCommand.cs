@@ -10,7 +10,7 @@ public sealed class ResumePatchProcessCommand : PatchCmdlet
 {
     /// <summary>The hold to end. Nothing, as Suspend-PatchProcess -WhatIf gives, is allowed: there is nothing to end.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [AllowNull]
+    [AllowNull, OwnHold]
     public PatchSuspension? Suspension { get; set; }
 
     /// <summary>Give the ended hold to the pipeline, with the time it lasted.</summary>

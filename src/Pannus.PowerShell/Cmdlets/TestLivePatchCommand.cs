@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Pannus.Journal;
 using Pannus.LivePatches;
+using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 
@@ -10,6 +11,6 @@ namespace Pannus.PowerShell;
 public sealed class TestLivePatchCommand : LivePatchCmdlet
 {
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForTarget(Target, target =>
-        WriteObject(LivePatch.Plan(target, Request).Writes, enumerateCollection: true));
+    protected override void Work(TargetProcess target) =>
+        WriteObject(LivePatch.Plan(target, Request).Writes, enumerateCollection: true);
 }

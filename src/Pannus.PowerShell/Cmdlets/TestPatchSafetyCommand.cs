@@ -15,11 +15,11 @@ public sealed class TestPatchSafetyCommand : PatchCmdlet
 {
     /// <summary>The process to check; a suspension means that its hold is used.</summary>
     [Parameter(ParameterSetName = TargetSet, Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [TargetTransformation, ArgumentCompleter(typeof(TargetIdCompleter)), ValidateNotNull]
+    [TargetTransformation, ArgumentCompleter(typeof(TargetCompleter)), ValidateNotNull]
     public PatchTargetReference Target { get; set; } = null!;
 
     /// <summary>A hold to check in. Without one the target is stopped for the check.</summary>
-    [Parameter(ParameterSetName = "Suspension", Mandatory = true)]
+    [Parameter(ParameterSetName = "Suspension", Mandatory = true), OwnHold]
     public PatchSuspension? Suspension { get; set; }
 
     /// <summary>Functions: symbols as Resolve-PatchSymbol gave them, or names.</summary>
@@ -52,6 +52,7 @@ public sealed class TestPatchSafetyCommand : PatchCmdlet
         PatchTargetReference reference = suspension is null ? Target : new PatchTargetReference(suspension);
         ForTarget(reference, target =>
         {
+            if (reference.IsForeignHold) throw new PatchException(PatchErrorId.CommandInvalid, OwnHoldAttribute.Advice);
             IReadOnlyList<AddressRange> ranges = Ranges(target);
             var options = new WriteOptions { SafetyCheck = SafetyCheck, ScanMemory = ScanMemory };
             WriteObject(suspension is null ? PatchTransaction.Check(target, ranges, options, Cancellation)
@@ -72,9 +73,13 @@ public sealed class TestPatchSafetyCommand : PatchCmdlet
         WritePlanner? planner = null;
         foreach (object item in Symbol)
         {
-            object value = item is PSObject wrapped ? wrapped.BaseObject : item;
-            ResolvedSymbol symbol = value as ResolvedSymbol
-                ?? (resolver ??= new SymbolResolver(target, new ResolverOptions())).Resolve(value.ToString() ?? "");
+            ResolvedSymbol symbol = Revival.Of(item) switch
+            {
+                ResolvedSymbol known => known,
+                string name => (resolver ??= new SymbolResolver(target, new ResolverOptions())).Resolve(name),
+                var other => throw new PatchException(PatchErrorId.CommandInvalid, $"-Symbol takes names and what Resolve-PatchSymbol "
+                    + $"gives, and not a {other?.GetType().Name ?? "null"}. A range is checked with -Address and -Length."),
+            };
             new AddressReference(symbol).CheckIsIn(target.Id);
             ranges.AddRange((planner ??= new WritePlanner(target)).CodeOf(symbol));
         }

@@ -18,6 +18,11 @@ public sealed class UndoLivePatchCommand : TargetCmdlet
     [NotTargetId, SupportsWildcards, ArgumentCompleter(typeof(LivePatchIdCompleter))]
     public string[]? LivePatchId { get; set; }
 
+    /// <summary>What <c>Undo-LivePatch ID PATCH</c> has as PATCH while it is typed.</summary>
+    [Parameter(ParameterSetName = PipelineSet, Position = 1, DontShow = true)]
+    [ArgumentCompleter(typeof(LivePatchIdCompleter))]
+    public string? Rest { get; set; }
+
     /// <summary>Takes all patches back, the newest first.</summary>
     [Parameter]
     public SwitchParameter All { get; set; }
@@ -37,6 +42,13 @@ public sealed class UndoLivePatchCommand : TargetCmdlet
     /// <summary>How to reach into the target.</summary>
     [Parameter]
     public BackendKind Backend { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        CheckNone(Rest);
+    }
 
     /// <inheritdoc/>
     protected override void ProcessRecord() => ForTarget(Target, target =>

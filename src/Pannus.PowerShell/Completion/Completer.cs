@@ -15,16 +15,16 @@ public abstract class Completer : IArgumentCompleter
         try
         {
             var word = wordToComplete.Trim('\'', '"');
-            return [.. Complete(word, PatchTargetReference.TryCreate(fakeBoundParameters["Target"]))];
+            return [.. Complete(word, TypedLine.Read(commandAst, parameterName, wordToComplete, fakeBoundParameters["Target"]))];
         }
-        catch (Exception e) when (e is PatchException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is PatchException or IOException or UnauthorizedAccessException or RuntimeException)
         {
             return [];
         }
     }
 
-    /// <summary>What to offer for a word that was begun; the target, when the command line tells it.</summary>
-    protected abstract IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target);
+    /// <summary>What to offer for a word that was begun.</summary>
+    private protected abstract IEnumerable<CompletionResult> Complete(string word, TypedLine line);
 
     /// <summary>Something to offer, in quotes where PowerShell needs them.</summary>
     protected static CompletionResult Offer(string text, string label, string tip)

@@ -1,9 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
-using Pannus.Applying;
 using Pannus.Fleet;
-using Pannus.LivePatches;
-using Pannus.Targets;
 
 namespace Pannus.PowerShell;
 
@@ -11,7 +8,7 @@ namespace Pannus.PowerShell;
 public sealed class ProcessNameCompleter : Completer
 {
     /// <inheritdoc/>
-    protected override IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target) =>
+    private protected override IEnumerable<CompletionResult> Complete(string word, TypedLine line) =>
         TargetCatalog.GetAll(CancellationToken.None)
             .Where(t => t.CanPatch && t.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
             .GroupBy(t => t.Name, StringComparer.Ordinal)
@@ -23,7 +20,9 @@ public sealed class ProcessNameCompleter : Completer
 public sealed class TargetIdCompleter : Completer
 {
     /// <inheritdoc/>
-    protected override IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target) =>
+    private protected override IEnumerable<CompletionResult> Complete(string word, TypedLine line) => Targets(word);
+
+    internal static IEnumerable<CompletionResult> Targets(string word) =>
         from found in TargetCatalog.GetAll(CancellationToken.None)
         let id = found.Id.ToString(CultureInfo.InvariantCulture)
         where found.CanPatch && (id.StartsWith(word, StringComparison.Ordinal)
@@ -32,30 +31,29 @@ public sealed class TargetIdCompleter : Completer
         select Offer(id, $"{id} {found.Name}", $"{found.Name} ({id}) {found.Path}");
 }
 
-/// <summary>Offers names of patches that are mounted into the target.</summary>
-public sealed class MountedNameCompleter : Completer
+/// <summary>Offers files, and ids of processes where a file is not the first argument but may be taken for it.</summary>
+public sealed class PathCompleter : TargetCompleter
 {
     /// <inheritdoc/>
-    protected override IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target)
-    {
-        if (target is null) return [];
-        using TargetProcess process = target.Open();
-        return [.. PatchLoader.GetMounted(process).Where(m => m.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
-            .Select(m => Offer(m.Name, m.Name, $"{m.Path} at {DisplayText.Hex(m.Address)}"))];
-    }
+    private protected override IEnumerable<CompletionResult> Next(string word, TypedLine line) => CompletionCompleters.CompleteFilename(word);
 }
 
-/// <summary>Offers the ids of patches that are applied to the target, or to any process, by the beginning of an id or name.</summary>
-public sealed class LivePatchIdCompleter : Completer
+/// <summary>
+/// Offers ids of processes for the first argument, and files where the target comes through the pipeline: PowerShell takes
+/// the first word for the target before it knows of that.
+/// </summary>
+public class TargetCompleter : Completer
 {
     /// <inheritdoc/>
-    protected override IEnumerable<CompletionResult> Complete(string word, PatchTargetReference? target)
+    private protected override IEnumerable<CompletionResult> Complete(string word, TypedLine line) =>
+        line.Position == 0 ? TargetIdCompleter.Targets(word) : Next(word, line);
+
+    /// <summary>What to offer for the arguments after the target.</summary>
+    private protected virtual IEnumerable<CompletionResult> Next(string word, TypedLine line) => line.Command.ToUpperInvariant() switch
     {
-        using TargetProcess? process = target?.Open();
-        return [.. (process is null ? LivePatchCatalog.GetAll() : LivePatchCatalog.Get(process))
-            .Where(p => p.LivePatchId.StartsWith(word, StringComparison.OrdinalIgnoreCase)
-                || p.Patch.StartsWith(word, StringComparison.OrdinalIgnoreCase))
-            .DistinctBy(p => p.LivePatchId)
-            .Select(p => Offer(p.LivePatchId, $"{p.LivePatchId} {p.Patch}", $"{p.Patch}, {p.State} in {p.Name} ({p.Id})"))];
-    }
+        "RESOLVE-PATCHSYMBOL" or "TEST-PATCHSAFETY" => new SymbolCompleter().Next(word, line),
+        "UNDO-LIVEPATCH" or "GET-LIVEPATCH" => new LivePatchIdCompleter().Next(word, line),
+        "DISMOUNT-PATCHMODULE" => new MountedNameCompleter().Next(word, line),
+        _ => CompletionCompleters.CompleteFilename(word),
+    };
 }

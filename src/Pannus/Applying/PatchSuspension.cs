@@ -21,6 +21,8 @@ public sealed class PatchSuspension : IDisposable
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TargetProcess _target;
     private readonly TargetLock _lock;
+    private long _since;
+    private TimeSpan _held;
 
     private PatchSuspension(TargetProcess target, TargetLock hold, TimeSpan deadline)
     {
@@ -50,8 +52,8 @@ public sealed class PatchSuspension : IDisposable
     /// <summary>Whether it is held now.</summary>
     public bool IsHeld => _started.Task.IsCompletedSuccessfully && !_ended.Task.IsCompleted;
 
-    /// <summary>How long it was held; zero as long as it is.</summary>
-    public TimeSpan Held { get; private set; }
+    /// <summary>How long it was held, or has been up to now.</summary>
+    public TimeSpan Held => IsHeld ? Stopwatch.GetElapsedTime(_since) : _held;
 
     /// <summary>
     /// Stops a target. Takes over <paramref name="target"/> and disposes it at the end. Errors as of
@@ -123,7 +125,7 @@ public sealed class PatchSuspension : IDisposable
         {
             try
             {
-                Held = backend.WhileHeld(_target, timeout, leaveSleepers: false, Serve);
+                _held = backend.WhileHeld(_target, timeout, leaveSleepers: false, Serve);
             }
             catch (Exception e)
             {
@@ -142,7 +144,7 @@ public sealed class PatchSuspension : IDisposable
 
     private void Serve(HeldProcess held)
     {
-        long start = Stopwatch.GetTimestamp();
+        long start = _since = Stopwatch.GetTimestamp();
         Threads = held.ThreadCount;
         SuspendedAt = DateTime.Now;
         _started.SetResult();

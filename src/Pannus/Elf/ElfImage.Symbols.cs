@@ -28,7 +28,10 @@ public sealed partial class ElfImage
         SectionHeader strings = Sections[(int)section.Link];
         _ = _bytes.Slice(section.Offset, section.Size, "the symbol table");
         _ = _bytes.Slice(strings.Offset, strings.Size, "the symbol names");
-        return new ElfSymbolTable(this, section.Offset, (int)(section.Size / SymbolSize), strings.Offset, strings.Size, Is64, null);
+        return new ElfSymbolTable(this, section.Offset, (int)(section.Size / SymbolSize), strings.Offset, strings.Size, Is64, null)
+        {
+            ExtendedSections = Sections.FirstOrDefault(s => s.Type == SectionType.SymTabShndx && s.Link == section.Index),
+        };
     }
 
     private ElfSymbolTable ReadDynamicSymbols()

@@ -10,7 +10,7 @@ namespace Pannus.Elf;
 public sealed partial class ElfImage : IDisposable
 {
     private const ulong LargestModule = 1ul << 30;
-    private const int MostHeaders = 65536;
+    private const int MostHeaders = 1 << 20;
 
     private readonly ElfBytes _bytes;
     private readonly ulong? _memoryStart; // Lowest virtual address, when the bytes are a copy of memory.
@@ -170,12 +170,16 @@ public sealed partial class ElfImage : IDisposable
     private List<ProgramHeader> ReadProgramHeaders()
     {
         ulong offset = Is64 ? _bytes.Xword(32) : _bytes.Word(28);
-        int size = _bytes.Half(Is64 ? 54ul : 42ul), count = _bytes.Half(Is64 ? 56ul : 44ul);
+        int size = _bytes.Half(Is64 ? 54ul : 42ul);
+        uint count = _bytes.Half(Is64 ? 56ul : 44ul);
         if (count == 0) return [];
+        // PN_XNUM: the number stands in the first section header, as it does of sections.
+        if (count == 0xffff && (Is64 ? _bytes.Xword(40) : _bytes.Word(32)) is > 0 and var sections) count = _bytes.Word(sections + (Is64 ? 44ul : 28ul));
+        if (count > MostHeaders) throw _bytes.Invalid($"{count} program headers");
         if (size < (Is64 ? 56 : 32)) throw _bytes.Invalid($"program headers of {size} bytes");
-        _ = _bytes.Slice(offset, (ulong)size * (ulong)count, "the program header table");
-        List<ProgramHeader> headers = new(count);
-        for (int i = 0; i < count; i++, offset += (ulong)size)
+        _ = _bytes.Slice(offset, (ulong)size * count, "the program header table");
+        List<ProgramHeader> headers = new((int)count);
+        for (uint i = 0; i < count; i++, offset += (ulong)size)
         {
             ElfBytes b = _bytes;
             headers.Add(Is64
@@ -195,9 +199,9 @@ public sealed partial class ElfImage : IDisposable
         if (offset == 0) return [];
         if (size < (Is64 ? 64 : 40)) throw _bytes.Invalid($"section headers of {size} bytes");
         // gABI: numbers that don't fit stand in the first section header.
-        if (count == 0) count = Is64 ? (uint)Math.Min(_bytes.Xword(offset + 32), MostHeaders) : _bytes.Word(offset + 20);
+        if (count == 0) count = Is64 ? (uint)Math.Min(_bytes.Xword(offset + 32), uint.MaxValue) : _bytes.Word(offset + 20);
         if (names == 0xffff) names = _bytes.Word(offset + (Is64 ? 40ul : 24ul));
-        if (count > MostHeaders * 16) throw _bytes.Invalid($"{count} sections");
+        if (count > MostHeaders) throw _bytes.Invalid($"{count} sections");
         _ = _bytes.Slice(offset, (ulong)size * count, "the section header table");
 
         List<SectionHeader> sections = new((int)count);

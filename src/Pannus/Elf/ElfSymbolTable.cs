@@ -39,6 +39,9 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
         }
     }
 
+    /// <summary>The section with the section indices that do not fit st_shndx (gABI, SHT_SYMTAB_SHNDX); null when there is none.</summary>
+    internal SectionHeader? ExtendedSections { private get; init; }
+
     private int EntrySize => _is64 ? 24 : 16;
 
     internal static ElfSymbolTable Empty(ElfImage image) => new(image, 0, 0, 0, 0, true, null);
@@ -137,9 +140,10 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
     private sealed record SymbolPlace(int Index, int Name);
 
     /// <summary>
-    /// The symbols whose names are wanted, in one pass, each with its source file if it is local and that is known.
+    /// The symbols whose names are wanted, in one pass, each with its source file if it is local and that is known; only
+    /// the first <paramref name="most"/> defined ones where that is given.
     /// </summary>
-    internal List<(ElfSymbol Symbol, string File)> Find(Utf8NamePredicate isWanted)
+    internal List<(ElfSymbol Symbol, string File)> Find(Utf8NamePredicate isWanted, int most = int.MaxValue)
     {
         List<(ElfSymbol, string)> found = [];
         uint? file = null;
@@ -155,7 +159,10 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
             if ((info & 0xf) == (int)ElfSymbolType.File) file = name;
             if (name >= (uint)strings.Length || !isWanted(ElfImage.TextBytes(strings, name))) continue;
             bool isLocal = info >> 4 == (int)ElfSymbolBinding.Local;
-            found.Add((Decode(entry, i), isLocal && file is { } at ? ElfImage.Text(strings, at) : ""));
+            ElfSymbol symbol = Decode(entry, i);
+            if (most < int.MaxValue && !(symbol.IsDefined && symbol.IsEntity)) continue;
+            found.Add((symbol, isLocal && file is { } at ? ElfImage.Text(strings, at) : ""));
+            if (found.Count >= most) break;
         }
         return found;
     }
@@ -171,6 +178,14 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
             uint name = this[i].NameOffset;
             if (known.Add(name)) budget.Spend(ElfImage.TextBytes(strings, name).Length);
         }
+    }
+
+    /// <summary>The section of a symbol with SHN_XINDEX; 0, so that it counts as undefined, when nothing tells.</summary>
+    internal uint ExtendedSection(int index)
+    {
+        ulong at = 4 * (ulong)index;
+        return ExtendedSections is { } section && at + 4 <= section.Size
+            ? BinaryPrimitives.ReadUInt32LittleEndian(_image.FileSlice(section.Offset + at, 4, "an extended section index")) : 0;
     }
 
     internal string NameAt(uint offset) => ElfImage.Text(Strings, offset);
@@ -206,15 +221,16 @@ internal delegate bool Utf8NamePredicate(ReadOnlySpan<byte> name);
 /// <summary>A symbol (gABI, "Symbol Table").</summary>
 public readonly struct ElfSymbol
 {
-    private const ushort Undefined = 0, Absolute = 0xfff1, Common = 0xfff2;
+    private const ushort Undefined = 0, FirstReserved = 0xff00, Absolute = 0xfff1, Common = 0xfff2, Extended = 0xffff;
 
     private readonly ElfSymbolTable _table;
     private readonly uint _name;
     private readonly byte _info, _other;
+    private readonly ushort _section;
 
     internal ElfSymbol(ElfSymbolTable table, int index, uint name, ulong value, ulong size, byte info, byte other, ushort section)
     {
-        (_table, Index, _name, Value, Size, _info, _other, SectionIndex) = (table, index, name, value, size, info, other, section);
+        (_table, Index, _name, Value, Size, _info, _other, _section) = (table, index, name, value, size, info, other, section);
     }
 
     internal uint NameOffset => _name;
@@ -228,8 +244,12 @@ public readonly struct ElfSymbol
     /// <summary>Size in bytes; 0 when not known.</summary>
     public ulong Size { get; }
 
-    /// <summary>st_shndx.</summary>
-    public ushort SectionIndex { get; }
+    /// <summary>
+    /// Index of its section, as st_shndx or (for SHN_XINDEX) the table beside has it; 0 when it is undefined, and the highest
+    /// number for the other reserved indices, which are none.
+    /// </summary>
+    public uint SectionIndex => _section < FirstReserved ? _section
+        : _section == Extended ? _table.ExtendedSection(Index) : uint.MaxValue;
 
     /// <summary>Kind.</summary>
     public ElfSymbolType Type => (ElfSymbolType)(_info & 0xf);
@@ -261,13 +281,13 @@ public readonly struct ElfSymbol
     }
 
     /// <summary>Whether it is defined here.</summary>
-    public bool IsDefined => SectionIndex != Undefined;
+    public bool IsDefined => _section != Undefined && (_section != Extended || SectionIndex != 0);
 
     /// <summary>SHN_ABS: the value is no address.</summary>
-    public bool IsAbsolute => SectionIndex == Absolute;
+    public bool IsAbsolute => _section == Absolute;
 
     /// <summary>SHN_COMMON: room that is yet to be allocated; the value is its alignment.</summary>
-    public bool IsCommon => SectionIndex == Common;
+    public bool IsCommon => _section == Common;
 
     /// <summary>STB_LOCAL.</summary>
     public bool IsLocal => Binding == ElfSymbolBinding.Local;

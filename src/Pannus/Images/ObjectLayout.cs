@@ -230,7 +230,7 @@ internal sealed class ObjectLayout
 
     private ImageSymbol Symbol(in ElfSymbol s)
     {
-        bool isInSection = _sectionAt.TryGetValue(s.SectionIndex, out ulong section);
+        bool isInSection = _sectionAt.TryGetValue(unchecked((int)s.SectionIndex), out ulong section);
         ulong value = s.IsCommon ? _commonAt[s.Index] : s.IsAbsolute ? s.Value : isInSection ? section + s.Value : 0;
         return new ImageSymbol(s.Name, "", value, s.Size, s.IsDefined && (isInSection || s.IsCommon || s.IsAbsolute), s.IsAbsolute,
             s.IsWeak, s.IsFunction, s.IsIndirect, s.IsThreadLocal);

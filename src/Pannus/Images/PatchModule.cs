@@ -17,6 +17,8 @@ public sealed record PatchModule
     public required ulong Size { get; init; }
     /// <summary>How long one thread of the target was taken to map it.</summary>
     public required TimeSpan LoadPause { get; init; }
+    /// <summary>The same in microseconds, to be added up and compared.</summary>
+    public double LoadPauseMicroseconds => LoadPause.TotalMicroseconds;
     /// <summary>Start time of the target in clock ticks after boot.</summary>
     public required ulong StartTicks { get; init; }
 }

@@ -1,5 +1,5 @@
-using System.Globalization;
 using Pannus.Images;
+using Pannus.Linux;
 using Pannus.Targets;
 
 namespace Pannus.Journal;
@@ -65,8 +65,7 @@ internal sealed record JournalRecord
         Sha256 = patch.Sha256,
         BuildId = target.Executable.BuildId,
         AppliedAt = DateTime.UtcNow,
-        By = string.Create(CultureInfo.InvariantCulture,
-            $"{Environment.UserName}, {System.IO.Path.GetFileName(Environment.ProcessPath)} ({Environment.ProcessId})"),
+        By = Caller.Describe(),
     };
 
     /// <summary>Whether <paramref name="idOrName"/> of a command file or a command line means this patch.</summary>

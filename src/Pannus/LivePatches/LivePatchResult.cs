@@ -34,8 +34,12 @@ public sealed record LivePatchResult
     public required int Pointers { get; init; }
     /// <summary>How long one thread was taken to map the patch.</summary>
     public required TimeSpan LoadPause { get; init; }
+    /// <summary>The same in microseconds, to be added up and compared.</summary>
+    public double LoadPauseMicroseconds => LoadPause.TotalMicroseconds;
     /// <summary>How long the threads that were running were held to write it, in the stop that did; all of them when none ran.</summary>
     public required TimeSpan Pause { get; init; }
+    /// <summary>The same in microseconds, to be added up and compared.</summary>
+    public double PauseMicroseconds => Pause.TotalMicroseconds;
     /// <summary>Number of stops until nobody stood on the code.</summary>
     public required int Attempts { get; init; }
     /// <summary>Backend that did it.</summary>

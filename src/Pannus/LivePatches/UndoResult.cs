@@ -41,6 +41,8 @@ public sealed record UndoResult
     public required int Writes { get; init; }
     /// <summary>How long the threads that were running were held to write; all of them when none ran.</summary>
     public required TimeSpan Pause { get; init; }
+    /// <summary>The same in microseconds, to be added up and compared.</summary>
+    public double PauseMicroseconds => Pause.TotalMicroseconds;
     /// <summary>Number of stops until nobody was inside the patch.</summary>
     public required int Attempts { get; init; }
     /// <summary>One line for people.</summary>

@@ -93,6 +93,9 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
     /// <summary>As the other, by the bytes of a name, which costs less; a map file is left out.</summary>
     public IReadOnlyList<ResolvedSymbol> Find(Utf8NamePredicate isWanted) => Collect(table => table.Find(isWanted), []);
 
+    /// <summary>Symbols whose names begin with these bytes: the first that are found, and no more than so many of a table.</summary>
+    public IReadOnlyList<ResolvedSymbol> Begin(byte[] start, int most) => Collect(table => table.Find(name => name.StartsWith(start), most), []);
+
     private List<ResolvedSymbol> Collect(Func<ElfSymbolTable, List<(ElfSymbol, string)>> search, IEnumerable<string> names)
     {
         List<ResolvedSymbol> found = [];

@@ -112,6 +112,14 @@ public sealed class SymbolResolver
         }
     }
 
+    /// <summary>Symbols whose names begin with a text, of one module or (with an empty name) of all, and no more than so many.</summary>
+    public IEnumerable<ResolvedSymbol> Begin(string moduleName, string text, int most)
+    {
+        byte[] start = System.Text.Encoding.UTF8.GetBytes(text);
+        IReadOnlyList<TargetModule> wanted = Eligible(SymbolName.ModuleOnly(moduleName));
+        return _modules.Where(m => wanted.Contains(m.Module)).SelectMany(m => m.Begin(start, most)).Take(most);
+    }
+
     /// <summary>
     /// What the dynamic linker would bind an undefined symbol to (gABI, "Shared Object Dependencies"); where it would find
     /// nothing, the one hidden or local symbol of that name. Null when there is none. Error:

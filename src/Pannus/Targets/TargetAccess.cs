@@ -99,8 +99,8 @@ internal static class TargetAccess
         string reason;
         if (HasCapability(CapSysPtrace))
         {
-            reason = "although this process has CAP_SYS_PTRACE: the target may live in a user namespace that is not below "
-                + "this one, or a security module (AppArmor, SELinux) forbids it. Run Pannus in the target's user "
+            reason = "this process has CAP_SYS_PTRACE, but the target may live in a user namespace that is not below "
+                + "this one, or a security module (AppArmor, SELinux) may forbid it. Run Pannus in the target's user "
                 + "namespace or above it, or change the module's policy";
         }
         else if (status.EffectiveUserId != self)
