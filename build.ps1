@@ -10,7 +10,8 @@
     KernelTest  Build; kernel-patch's kernels are built, booted in QEMU and tested; half an hour the first time
     KernelTest612   the same with Linux 6.12
     Bench   Build; the benchmarks
-    Soak    Build; 1,000 patchers killed, 2,000 rounds of patch and undo over a busy service
+    Soak    Build; 1,000 patchers killed, 2,000 rounds of patch and undo over a busy service, and 20
+            minutes of two patchers on a program that does everything at once
     Fuzz    a million damaged files to the readers; what fails one stays in bin/fuzz
     Pack    Build; the module as Publish-PSResource takes it, bin/pack/*.nupkg
     Clean   removes bin/
@@ -254,8 +255,9 @@ function Invoke-Soak {
     Invoke-Build
     $env:PANNUS_KILLS = '1000'
     $env:PANNUS_ROUNDS = '2000'
+    $env:PANNUS_SOAK_SECONDS = '1200'
     dotnet test "$root/tests/Pannus.Tests" -c Release --nologo `
-        --filter 'FullyQualifiedName~KilledPatcherTests|FullyQualifiedName~over_and_over'
+        --filter 'FullyQualifiedName~KilledPatcherTests|FullyQualifiedName~over_and_over|FullyQualifiedName~SoakTests'
     exit $LASTEXITCODE
 }
 

@@ -5,11 +5,13 @@
 #include <limits.h>
 #include <linux/aio_abi.h>
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +20,23 @@
 #include <sys/inotify.h>
 #include <sys/msg.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "blocked.h"
 
 static int quiet[2], pipe_read[2], child_pipe[2], pair[2]; // nobody writes to quiet
+static int pipe_written[2], all[2], full, ring;
+static char many[1 << 18], fifo[sizeof "/tmp/blocked-XXXXXX.fifo"];
+static struct sockaddr_un full_address = { .sun_family = AF_UNIX };
+static socklen_t full_address_size;
 static int listener, timed_listener, epoll, notify, lock_held, lock_wanted, semaphores, messages;
 static struct sockaddr_in listener_address;
 static char notify_dir[] = "/tmp/blocked-XXXXXX";
@@ -110,7 +120,7 @@ static int timed_epoll_pwait(void)
 // glibc uses epoll_pwait2 only when it is called by name.
 static int timed_epoll_pwait2(void)
 {
-	struct timespec t = timeout();
+	struct __kernel_timespec t = { timeout_ms / 1000, timeout_ms % 1000 * 1000000 };
 	struct epoll_event e;
 
 	return ended(syscall(SYS_epoll_pwait2, epoll, &e, 1, &t, NULL, 0L), 0, 0);
@@ -185,7 +195,79 @@ static int timed_mq_receive(void)
 	return ended(mq_timedreceive(queue, message, sizeof message, NULL, &t), -1, ETIMEDOUT);
 }
 
+// Sockets whose timeout other calls than those named for sockets meet.
+
+static int timed_readv(void)
+{
+	char b;
+	struct iovec vector = { &b, 1 };
+
+	return ended(readv(pair[0], &vector, 1), -1, EAGAIN);
+}
+
+static int timed_splice(void)
+{
+	int p[2];
+
+	return pipe(p) ? errno : ended(splice(pair[0], NULL, p[1], NULL, 1, 0), -1, EAGAIN);
+}
+
+static int timed_send(void) { return ended(send(full, "", 1, 0), -1, EAGAIN); }
+static int timed_write(void) { return ended(write(full, "", 1), -1, EAGAIN); }
+
+static int timed_writev(void)
+{
+	struct iovec vector = { (char *)"", 1 };
+
+	return ended(writev(full, &vector, 1), -1, EAGAIN);
+}
+
+static int timed_sendfile(void)
+{
+	int file = open("/proc/self/exe", O_RDONLY);
+
+	return ended(sendfile(full, file, NULL, 100), -1, EAGAIN);
+}
+
+static int timed_connect(void)
+{
+	struct timeval t = timeout_us();
+	int s = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+	return ended(connect(s, (struct sockaddr *)&full_address, full_address_size), -1, EAGAIN);
+}
+
+static int timed_futex_waitv(void)
+{
+	struct timespec end = deadline(CLOCK_MONOTONIC);
+	struct __kernel_timespec t = { end.tv_sec, end.tv_nsec };
+	unsigned word = 0;
+	struct { unsigned long long value, address; unsigned flags, unused; } waiter = { 0, (unsigned long)&word, FUTEX_32 | FUTEX_PRIVATE_FLAG, 0 };
+
+	return ended(syscall(SYS_futex_waitv, &waiter, 1, 0, &t, CLOCK_MONOTONIC), -1, ETIMEDOUT);
+}
+
+static int timed_io_uring(void)
+{
+	struct __kernel_timespec t = { timeout_ms / 1000, timeout_ms % 1000 * 1000000 };
+	struct io_uring_getevents_arg wait = { .sigmask_sz = 8, .ts = (unsigned long)&t };
+
+	return ended(syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &wait, sizeof wait), -1, ETIME);
+}
+
 // Woken.
+
+// A stop that is felt ends these with a part of their work done.
+static int block_write(void) { return ended(write(pipe_written[1], many, sizeof many), sizeof many, 0); }
+static void wake_write(pthread_t t) { (void)t; for (size_t n = 0; n < sizeof many;) n += read(pipe_written[0], many, sizeof many); }
+static int block_recv_all(void) { char b[2]; return ended(recv(all[0], b, 2, MSG_WAITALL), 2, 0); }
+static void wake_recv_all(pthread_t t) { (void)t; if (send(all[1], "", 1, 0) != 1) perror("send"); }
+static int block_lock(void) { struct flock l = { .l_type = F_WRLCK }; return ended(fcntl(lock_wanted, F_OFD_SETLKW, &l), 0, 0); }
+static void wake_lock(pthread_t t) { struct flock l = { .l_type = F_UNLCK }; (void)t; fcntl(lock_held, F_OFD_SETLK, &l); }
+
+static int block_open(void) { int f = open(fifo, O_RDONLY); return f < 0 ? errno : close(f); }
+static void wake_open(pthread_t t) { (void)t; close(open(fifo, O_WRONLY)); }
 
 static int block_read(void) { char b; return ended(read(pipe_read[0], &b, 1), 1, 0); }
 static void wake_read(pthread_t t) { (void)t; if (write(pipe_read[1], "", 1) != 1) perror("write"); }
@@ -247,6 +329,10 @@ struct blocked_call blocked_calls[] = {
 	TIMED("clock_nanosleep_until", timed_clock_nanosleep_until), TIMED("futex", timed_futex),
 	TIMED("sigtimedwait", timed_sigtimedwait), TIMED("semtimedop", timed_semtimedop),
 	TIMED("io_getevents", timed_io_getevents), TIMED("mq_timedreceive", timed_mq_receive),
+	TIMED("readv_timeout", timed_readv), TIMED("splice_timeout", timed_splice), TIMED("send_timeout", timed_send),
+	TIMED("write_timeout", timed_write), TIMED("writev_timeout", timed_writev), TIMED("sendfile_timeout", timed_sendfile),
+	TIMED("connect_timeout", timed_connect), TIMED("futex_waitv", timed_futex_waitv), TIMED("io_uring_enter", timed_io_uring),
+	WOKEN(write), WOKEN(recv_all), WOKEN(lock), WOKEN(open),
 	WOKEN(read), WOKEN(accept), WOKEN(msgrcv), WOKEN(inotify), WOKEN(waitid), WOKEN(flock), WOKEN(pause),
 	WOKEN(sem_wait), { 0 },
 };
@@ -272,7 +358,32 @@ static int setup_files(void)
 	notify = inotify_init();
 	if (!mkdtemp(notify_dir) || inotify_add_watch(notify, notify_dir, IN_CREATE) < 0)
 		return -1;
-	return lock_held < 0 || lock_wanted < 0 || flock(lock_held, LOCK_EX) ? -1 : 0;
+	return lock_held < 0 || lock_wanted < 0 || flock(lock_held, LOCK_EX)
+		|| fcntl(lock_held, F_OFD_SETLK, &(struct flock){ .l_type = F_WRLCK }) ? -1 : 0;
+}
+
+// A socket that takes no more, and a listener that takes no more connections.
+static int setup_full(void)
+{
+	struct timeval t = timeout_us();
+	char name[32] = { 0 };
+	int s[2], waiting = socket(AF_UNIX, SOCK_STREAM, 0), listening = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) || socketpair(AF_UNIX, SOCK_STREAM, 0, all) || pipe(pipe_written))
+		return -1;
+	full = s[0];
+	while (send(full, many, 4096, MSG_DONTWAIT) > 0)
+		;
+	while (send(full, many, 1, MSG_DONTWAIT) > 0)
+		;
+	setsockopt(full, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+	full_address_size = offsetof(struct sockaddr_un, sun_path) + 1 + sprintf(name, "blocked-%d", (int)getpid());
+	memcpy(full_address.sun_path + 1, name, sizeof name);
+	if (bind(listening, (struct sockaddr *)&full_address, full_address_size) || listen(listening, 0)
+		|| connect(waiting, (struct sockaddr *)&full_address, full_address_size) || send(all[1], "", 1, 0) != 1)
+		return -1;
+	snprintf(fifo, sizeof fifo, "%s.fifo", notify_dir);
+	return mkfifo(fifo, 0600);
 }
 
 static int setup_ipc(void)
@@ -314,12 +425,14 @@ int blocked_setup(void)
 	setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
 	epoll = epoll_create1(0);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, quiet[0], &(struct epoll_event){ .events = EPOLLIN });
+	ring = syscall(SYS_io_uring_setup, 4, &(struct io_uring_params){ 0 });
 	syscall(SYS_io_setup, 1L, &aio); // a kernel without it shows in the call's own line
-	return child < 0 || listener < 0 || timed_listener < 0 || epoll < 0 || setup_files() ? -1 : setup_ipc();
+	return child < 0 || listener < 0 || timed_listener < 0 || epoll < 0 || setup_files() || setup_full() ? -1 : setup_ipc();
 }
 
 void blocked_clean(void)
 {
+	unlink(fifo);
 	rmdir(notify_dir);
 	semctl(semaphores, 0, IPC_RMID);
 	msgctl(messages, IPC_RMID, NULL);

@@ -1,6 +1,8 @@
 // Scenario: a thread blocked in each of these calls must not notice that it was stopped: no EINTR, no early and no late
 // return. Half of the calls end by their timeout; the others are woken by main when that time is over.
 // usage: blocked [TIMEOUT_MS]
+//        blocked TIMEOUT_MS NAME    that call alone, by the only thread; it has to be one that ends by its timeout
+//        blocked names              the names of those
 // At the end "version N", of a function that a patch may replace meanwhile, and a line for each call: "NAME ok ELAPSED_MS", or "NAME ERRNO ELAPSED_MS" such as "epoll_wait EINTR 120".
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -44,15 +46,40 @@ static void *run(void *argument)
 	return NULL;
 }
 
+static int list(void)
+{
+	for (struct blocked_call *call = blocked_calls; call->name; call++)
+		if (!call->wake)
+			puts(call->name);
+	return 0;
+}
+
+static int run_alone(const char *name)
+{
+	for (struct blocked_call *call = blocked_calls; call->name; call++) {
+		if (strcmp(call->name, name))
+			continue;
+		target_ready();
+		run(call);
+		printf("%s %s %ld\n", call->name, call->error ? strerrorname_np(call->error) : "ok", call->elapsed_ms);
+	}
+	blocked_clean();
+	return version() == 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct timespec wait, settled = { 0, 100000000 };
 
+	if (argc > 1 && !strcmp(argv[1], "names"))
+		return list();
 	if (argc > 1)
 		timeout_ms = atol(argv[1]);
 	wait = timeout();
 	if (blocked_setup())
 		return 1;
+	if (argc > 2)
+		return run_alone(argv[2]);
 	for (struct blocked_call *call = blocked_calls; call->name; call++)
 		if (pthread_create(&call->thread, NULL, run, call))
 			return 1;

@@ -8,12 +8,12 @@ namespace Pannus.Borrowing;
 /// <summary>
 /// In which order threads are tried for a remote call. Best is one that sleeps in a syscall which the kernel restarts
 /// by itself: the service does not feel it. Then one whose call is restarted but ends later by the time that it was lent for.
-/// Then one that runs. Last those in a syscall that fails with EINTR after any stop and has to be issued again, and
-/// stopped ones. Never one in an uninterruptible wait.
+/// Then one that runs. Then one in a call that may have to be issued again after any stop, and has no timeout that would
+/// begin again; last all others, and stopped ones. Never one in an uninterruptible wait.
 /// </summary>
 internal static class BorrowCandidates
 {
-    private const int Running = 2, Unusable = 4;
+    private const int Running = 2, Endless = 3, Other = 4, Unusable = 5;
 
     /// <summary>Thread ids of a process, best first. Those that run are told to <paramref name="placement"/>.</summary>
     public static IReadOnlyList<int> Of(TargetProcess target, TracerPlacement placement)
@@ -33,6 +33,6 @@ internal static class BorrowCandidates
             return Running;
         }
         if (SleepingCall.TryRead(tid) is not { } call) return Running;
-        return syscalls.IsRestarted(call.Number) ? 0 : syscalls.IsLate(call.Number) ? 1 : 3;
+        return syscalls.IsRestarted(call) ? 0 : syscalls.IsLate(call) ? 1 : syscalls.HasNoTimeout(call) ? Endless : Other;
     }
 }

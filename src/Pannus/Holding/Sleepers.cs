@@ -106,7 +106,7 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
     {
         if (SleepingCall.TryRead(tid) is not { Number: >= 0 } call) return null;
         bool isWanted = isUninterruptible ? syscalls.MayWaitUninterruptibly(call.Number)
-            : (syscalls.FailsWithEintr(call.Number) && !IsRestartedRead(tid, call)) || syscalls.IsLate(call.Number);
+            : !syscalls.IsRestarted(call) && !IsRestartedRead(tid, call);
         return !isWanted ? null : new HeldThread(tid, call.ProgramCounter, call.StackPointer, InSyscall: true)
         {
             IsLeftAsleep = true,
@@ -116,7 +116,7 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
 
     // Only of a socket, which may have a timeout, and of what has no name (inotify) does a stop make a read fail.
     private bool IsRestartedRead(int tid, in SleepingCall call) => call.Number == syscalls.Read
-        && ProcFile.TryReadLink($"/proc/{tid}/fd/{call.FirstArgument}") is { } link
+        && ProcFile.TryReadLink($"/proc/{tid}/fd/{call.Argument(0)}") is { } link
         && !link.StartsWith("socket:", StringComparison.Ordinal) && !link.StartsWith("anon_inode:", StringComparison.Ordinal);
 
     // proc(5), /proc/PID/schedstat: time on a processor, time waiting for one, number of times it was given one. All 0 where

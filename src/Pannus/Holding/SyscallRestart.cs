@@ -21,7 +21,7 @@ internal static class SyscallRestart
     public static X64Registers? Rewind(int tid, WaitStatus stop, in X64Registers registers)
     {
         if (!registers.InSyscall || (long)registers.Rax != -Errno.EINTR || (!stop.IsEventStop && stop.PendingSignal == 0)) return null;
-        if (!TargetArchitecture.Of(registers).Syscalls.FailsWithEintr((long)registers.OrigRax)) return null;
+        if (!TargetArchitecture.Of(registers).Syscalls.MayBeIssuedAgain((long)registers.OrigRax)) return null;
         if (ProcessStatus.TryRead(tid) is not { DeliverableSignals: 0 } status) return null;
         if (stop.PendingSignal is > 0 and var signal && (status.DiscardedSignals >> (signal - 1) & 1) == 0) return null;
 

@@ -73,7 +73,7 @@ public sealed class BlockedCallTests
             second.Kill();
             List<string> ends = [];
             while (program.TryNextLine() is { } line) ends.Add(line);
-            Assert.True(ends.Count > 22, $"{ends.Count} calls");
+            Assert.True(ends.Count > 35, $"{ends.Count} calls");
             Assert.All(ends.Where(e => !e.StartsWith("version", StringComparison.Ordinal)), e => Assert.Equal("ok", e.Split(' ')[1]));
         }
         finally
@@ -119,6 +119,77 @@ public sealed class BlockedCallTests
         Assert.StartsWith("epoll_wait 0", program.WaitFor(l => l.StartsWith("epoll_wait", StringComparison.Ordinal)));
     }
 
+    // Where nobody else is to be borrowed. The call may last longer, and never fails.
+    [Theory]
+    [InlineData(Machine.X64)]
+    [InlineData(Machine.IA32)]
+    public void The_only_thread_of_a_program_does_not_notice_that_it_is_borrowed(string machine)
+    {
+        string blocked = Built.Target("blocked", Machine.Fast(machine));
+        string[] names = [.. Built.Run(blocked, "names").Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+        Assert.True(names.Length > 25, $"{names.Length} calls");
+        string patch = Built.Target("patches/blocked-a.so", Machine.Fast(machine));
+        (string Name, TargetProgram Program)[] all = [.. names.Select(n => (n, TargetProgram.Start(blocked, $"{TimeoutMilliseconds * 3}", n)))];
+        try
+        {
+            foreach ((_, TargetProgram program) in all) _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
+            Thread.Sleep(100);
+            foreach ((_, TargetProgram program) in all)
+                Assert.Equal(LivePatchStatus.Applied, Patching.Apply(program, patch, "J version version_plug").Status);
+            Assert.All(all, one =>
+            {
+                string[] end = one.Program.WaitFor(l => l.StartsWith(one.Name + " ", StringComparison.Ordinal)).Split(' ');
+                Assert.Equal("ok", end[1]);
+                Assert.True(int.Parse(end[2]) >= TimeoutMilliseconds * 3 - 100, string.Join(' ', end));
+            });
+        }
+        finally
+        {
+            foreach ((_, TargetProgram program) in all) program.Dispose();
+        }
+    }
+
+    [Fact]
+    public void A_sleeper_that_was_borrowed_once_is_borrowed_again_and_no_other()
+    {
+        const string sleepers = """
+            #include <pthread.h>
+            #include <stdio.h>
+            #include <sys/epoll.h>
+            #include <time.h>
+            #include <unistd.h>
+            #include "target.h"
+            PATCHABLE int version(void) { int v = 1; OPAQUE(v); return v; }
+            static void *doze(void *unused) { for (;;) sleep(1000); return unused; }
+            int main(void)
+            {
+                pthread_t thread;
+                struct timespec from, to;
+                struct epoll_event event;
+                pthread_create(&thread, 0, doze, 0);
+                target_ready();
+                clock_gettime(CLOCK_MONOTONIC, &from);
+                int n = epoll_wait(epoll_create1(0), &event, 1, 6000);
+                clock_gettime(CLOCK_MONOTONIC, &to);
+                printf("epoll_wait %d %ld\n", n, (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+                version();
+            }
+            """;
+        string path = Gcc.Compile(sleepers, $"-O2 -pthread -I{Path.Combine(Built.Repository, "tests/targets")}", "sleepers");
+        using TargetProgram program = TargetProgram.Start(path);
+        _ = program.WaitFor(l => l.StartsWith("ready", StringComparison.Ordinal));
+        string patch = Gcc.Compile("int version_plug(void) { return 2; }", "-O2 -shared -fPIC", "sleepers-patch.so");
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < 10 && Stopwatch.GetElapsedTime(start).TotalMilliseconds < 4000; i++)
+        {
+            _ = Patching.Apply(program, patch, "J version version_plug");
+            _ = Patching.UndoNewest(program.Id);
+        }
+        string[] end = program.WaitFor(l => l.StartsWith("epoll_wait", StringComparison.Ordinal)).Split(' ');
+        Assert.Equal("0", end[1]);
+        Assert.InRange(int.Parse(end[2]), 5990, 6500);
+    }
+
     // How the calls of the target ended: name, "ok" or what error, and after how many milliseconds.
     private static List<string[]> PatchOverAndOver(string[] options)
     {
@@ -142,7 +213,7 @@ public sealed class BlockedCallTests
         Assert.True(patches >= 2, $"{patches} patches");
         Assert.Contains(ends, end => end[0] == "version" && end[1] == (patches % 2 == 0 ? "3" : "2"));
         ends.RemoveAll(end => end[0] == "version");
-        Assert.True(ends.Count > 22, $"{ends.Count} calls");
+        Assert.True(ends.Count > 35, $"{ends.Count} calls");
         return ends;
     }
 
