@@ -19,7 +19,8 @@ internal sealed class FindingBag(IBuildComparison? source)
     }
 
     /// <summary>Adds a finding about an atom, which the message begins with.</summary>
-    public void Add(PatchFindingKind kind, Atom atom, string message, PatchFindingSeverity severity = PatchFindingSeverity.Refusal)
+    public void Add(PatchFindingKind kind, Atom atom, string message, PatchFindingSeverity severity =
+        PatchFindingSeverity.Refusal)
     {
         SourcePlace? place = atom.Name.Length > 0 ? source?.Locate(atom.Object.Path, atom.Name) : null;
         string what = atom.Name.Length > 0 ? atom.Name : $"{atom.Section?.Name} of {atom.Object.Name}";

@@ -4,10 +4,12 @@ namespace Pannus.Authoring;
 public interface IBuildComparison
 {
     /// <summary>
-    /// Compares the types of both builds. <paramref name="replaced"/> are the functions that the patch replaces, by the names
-    /// of their symbols. Findings come all at once, each with its severity; a change that is harmless gives none, or a note.
+    /// Compares the types of both builds. <paramref name="replaced"/> are the functions that the patch replaces, by
+    /// the names of their symbols. Findings come all at once, each with its severity; a change that is harmless gives
+    /// none, or a note.
     /// </summary>
-    IReadOnlyList<PatchFinding> CompareTypes(IReadOnlyList<ObjectPair> objects, IReadOnlyList<PatchedFunction> replaced);
+    IReadOnlyList<PatchFinding> CompareTypes(IReadOnlyList<ObjectPair> objects,
+        IReadOnlyList<PatchedFunction> replaced);
 
     /// <summary>Where a function or variable of an object is defined; null where that is not known.</summary>
     SourcePlace? Locate(string objectPath, string symbol);

@@ -45,7 +45,8 @@ internal sealed class PatchBuild
         if (_input.Source is { } source)
             foreach (PatchFinding finding in source.CompareTypes(_input.Objects, functions)) _findings.Add(finding);
         else if (functions.Count > 0)
-            _findings.Add(new PatchFinding(PatchFindingKind.NotCompared, PatchFindingSeverity.Warning, "No debug information was read, so that types were not compared."));
+            _findings.Add(new PatchFinding(PatchFindingKind.NotCompared, PatchFindingSeverity.Warning,
+                "No debug information was read, so that types were not compared."));
         if (selection.Replaced.Count == 0 && !_findings.HasRefusal) return Unchanged(changed);
         new BaseRules(_target, _findings, _old).Check();
         if (_findings.HasRefusal)
@@ -53,14 +54,19 @@ internal sealed class PatchBuild
         return Make(selection, functions, newFunctions);
     }
 
-    private bool IsNewFunction(Atom atom) => atom.Kind == AtomKind.Code && _correlation.Old(atom) is null && !CompilerName.IsColdPart(atom.Name);
+    private bool IsNewFunction(Atom atom) => atom.Kind == AtomKind.Code && _correlation.Old(atom) is null
+        && !CompilerName.IsColdPart(atom.Name);
 
-    private PatchBuildResult Unchanged(IReadOnlyList<ChangedFunction> changed) => PatchBuilder.Result(_target, _findings,
-        changed.Count == 0 ? "No function of the binary differs: what the fix changes is not compiled, or only moves lines."
-            : $"What differs is not in this binary: {string.Join(", ", changed.Select(c => c.New.Name).Take(5))}.", [], []) with
+    private PatchBuildResult Unchanged(IReadOnlyList<ChangedFunction> changed) =>
+        PatchBuilder.Result(_target, _findings,
+        changed.Count == 0 ? "No function of the binary differs: what the fix changes is not compiled, or only moves "
+            + "lines."
+            : $"What differs is not in this binary: {string.Join(", ", changed.Select(c => c.New.Name).Take(5))}.",
+                [], []) with
     { Verdict = PatchVerdict.Unchanged };
 
-    private PatchBuildResult Make(Selection selection, IReadOnlyList<PatchedFunction> functions, IReadOnlyList<PatchedFunction> newFunctions)
+    private PatchBuildResult Make(Selection selection, IReadOnlyList<PatchedFunction> functions,
+        IReadOnlyList<PatchedFunction> newFunctions)
     {
         var assembler = new PatchAssembler(selection, _new, _target.Architecture);
         assembler.Assemble();
@@ -71,7 +77,8 @@ internal sealed class PatchBuild
         commands.AddRange(_input.Commands);
         commands.AddRange(assembler.Commands);
         string text = string.Join('\n', commands) + "\n";
-        return PatchBuilder.Result(_target, _findings, $"{functions.Count} functions are replaced.", functions, newFunctions) with
+        return PatchBuilder.Result(_target, _findings, $"{functions.Count} functions are replaced.", functions,
+            newFunctions) with
         {
             Verdict = PatchVerdict.Made, Commands = text, Patch = assembler.Finish(text),
         };

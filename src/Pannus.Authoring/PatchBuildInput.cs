@@ -7,8 +7,8 @@ namespace Pannus.Authoring;
 public sealed record ObjectPair(string Name, string? Original, string? Patched);
 
 /// <summary>
-/// What a patch is made from: the objects of two builds, compiled with <c>-ffunction-sections -fdata-sections</c>, and the
-/// file that the target runs.
+/// What a patch is made from: the objects of two builds, compiled with <c>-ffunction-sections -fdata-sections</c>, and
+/// the file that the target runs.
 /// </summary>
 public sealed record PatchBuildInput
 {
@@ -21,8 +21,8 @@ public sealed record PatchBuildInput
     public required string TargetPath { get; init; }
 
     /// <summary>
-    /// Path of a file with the symbols of the target, for a target that is stripped: its debug file, or the same program as our
-    /// build of the base linked it. Null when there is none.
+    /// Path of a file with the symbols of the target, for a target that is stripped: its debug file, or the same
+    /// program as our build of the base linked it. Null when there is none.
     /// </summary>
     public string? SymbolPath { get; init; }
 
@@ -30,8 +30,8 @@ public sealed record PatchBuildInput
     public string PatchName { get; init; } = "";
 
     /// <summary>
-    /// What else the patch tells of itself (the diff's hash, the compiler and its flags), one line of text each. They stand
-    /// as comments among its commands.
+    /// What else the patch tells of itself (the diff's hash, the compiler and its flags), one line of text each. They
+    /// stand as comments among its commands.
     /// </summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
@@ -41,6 +41,8 @@ public sealed record PatchBuildInput
     /// <summary>Names or qualified names of functions that must not be active though they are not replaced.</summary>
     public IReadOnlyList<string> NotActive { get; init; } = [];
 
-    /// <summary>Reads the debug information of both builds; null leaves types uncompared, which is said in a finding.</summary>
+    /// <summary>
+    /// Reads the debug information of both builds; null leaves types uncompared, which is said in a finding.
+    /// </summary>
     public IBuildComparison? Source { get; init; }
 }

@@ -14,7 +14,8 @@ public enum PatchVerdict
 /// <summary>A function of a patch.</summary>
 /// <param name="Name">Symbol, as the object has it.</param>
 /// <param name="Object">Name of the object.</param>
-/// <param name="Reason">Why it is in the patch: <c>changed</c>, <c>inlines X</c>, <c>new</c>, <c>uses X, a constant that changed</c>.</param>
+/// <param name="Reason">Why it is in the patch: <c>changed</c>, <c>inlines X</c>, <c>new</c>, <c>uses X, a constant
+/// that changed</c>.</param>
 /// <param name="SizeBefore">Bytes of its code before; 0 for a new one.</param>
 /// <param name="SizeAfter">Bytes of its code after.</param>
 /// <param name="Callers">Names of the functions that refer to it, in the order of the names.</param>

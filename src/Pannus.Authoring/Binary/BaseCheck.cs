@@ -6,13 +6,14 @@ using Pannus.Machines;
 namespace Pannus.Authoring.Binary;
 
 /// <summary>
-/// Whether the target runs the code of an object. First the bytes are compared, but those that a linker fills in. Where they
-/// differ, instructions are: without <c>-ffunction-sections</c> the assembler knows how far it is to another function of the
-/// file, and a linker may replace a load from the GOT by the address itself.
+/// Whether the target runs the code of an object. First the bytes are compared, but those that a linker fills in.
+/// Where they differ, instructions are: without <c>-ffunction-sections</c> the assembler knows how far it is to
+/// another function of the file, and a linker may replace a load from the GOT by the address itself.
 /// </summary>
 internal static class BaseCheck
 {
-    // Before the place: prefixes, opcode, ModRM. After it, where a thread-local address is asked for: the call for that.
+    // Before the place: prefixes, opcode, ModRM. After it, where a thread-local address is asked for: the call for
+    // that.
     private const int LongestOpcode = 4, LongestRewritten = 8, Slack = 64;
 
     /// <summary>Whether the code of a function lies at an address of the file.</summary>
@@ -21,7 +22,8 @@ internal static class BaseCheck
         ReadOnlySpan<byte> code = function.Bytes;
         byte[] there = new byte[code.Length];
         if (code.IsEmpty) return true;
-        return (file.TryReadVirtual(address, there) && HasSameBytes(function, code, there)) || HasSameInstructions(file, function, code, address);
+        return (file.TryReadVirtual(address, there) && HasSameBytes(function, code, there))
+            || HasSameInstructions(file, function, code, address);
     }
 
     private static bool HasSameBytes(Atom function, ReadOnlySpan<byte> code, byte[] there)
@@ -65,27 +67,34 @@ internal static class BaseCheck
     }
 
     // Padding is as long as it has to be.
-    private static IEnumerable<Instruction> Meaningful(Decoder decoder) => decoder.Where(i => i.Mnemonic != Mnemonic.Nop);
+    private static IEnumerable<Instruction> Meaningful(Decoder decoder) =>
+        decoder.Where(i => i.Mnemonic != Mnemonic.Nop);
 
-    private static bool IsSame(in Instruction a, in Instruction b, Dictionary<ulong, int> places, Dictionary<ulong, int> placesThere)
+    private static bool IsSame(in Instruction a, in Instruction b, Dictionary<ulong, int> places, Dictionary<ulong,
+        int> placesThere)
     {
         if (a.Mnemonic != b.Mnemonic || a.OpCount != b.OpCount) return false;
         if (IsBranch(a) && IsBranch(b))
         {
-            return places.TryGetValue(a.NearBranchTarget, out int target) && placesThere.TryGetValue(b.NearBranchTarget, out int there)
-                ? target == there : !places.ContainsKey(a.NearBranchTarget) && !placesThere.ContainsKey(b.NearBranchTarget);
+            return places.TryGetValue(a.NearBranchTarget, out int target)
+                && placesThere.TryGetValue(b.NearBranchTarget, out int there)
+                ? target == there : !places.ContainsKey(a.NearBranchTarget)
+                    && !placesThere.ContainsKey(b.NearBranchTarget);
         }
         if (a.MemoryBase != b.MemoryBase || a.MemoryIndex != b.MemoryIndex || a.MemoryIndexScale != b.MemoryIndexScale
             || (!a.IsIPRelativeMemoryOperand && a.MemoryDisplacement64 != b.MemoryDisplacement64)) return false;
         for (int i = 0; i < a.OpCount; i++)
         {
-            if (a.GetOpKind(i) != b.GetOpKind(i) || (a.GetOpKind(i) == OpKind.Register && a.GetOpRegister(i) != b.GetOpRegister(i))) return false;
-            if (a.GetOpKind(i) is >= OpKind.Immediate8 and <= OpKind.Immediate32to64 && a.GetImmediate(i) != b.GetImmediate(i)) return false;
+            if (a.GetOpKind(i) != b.GetOpKind(i) || (a.GetOpKind(i) == OpKind.Register
+                && a.GetOpRegister(i) != b.GetOpRegister(i))) return false;
+            if (a.GetOpKind(i) is >= OpKind.Immediate8 and <= OpKind.Immediate32to64
+                && a.GetImmediate(i) != b.GetImmediate(i)) return false;
         }
         return true;
     }
 
-    private static bool IsBranch(in Instruction i) => i.OpCount > 0 && i.Op0Kind is OpKind.NearBranch64 or OpKind.NearBranch32 or OpKind.NearBranch16;
+    private static bool IsBranch(in Instruction i) => i.OpCount > 0 && i.Op0Kind is OpKind.NearBranch64
+        or OpKind.NearBranch32 or OpKind.NearBranch16;
 
     private static byte[] ReadAsFarAsItGoes(ElfImage file, ulong address, int length)
     {

@@ -3,13 +3,16 @@ using Pannus.Elf;
 
 namespace Pannus.Authoring.Binary;
 
-/// <summary>The symbols of a linked file: those of each source file together, as a linker leaves them, and the others.</summary>
+/// <summary>
+/// The symbols of a linked file: those of each source file together, as a linker leaves them, and the others.
+/// </summary>
 internal sealed class SymbolGroups
 {
     private sealed record Group(string File, Dictionary<string, List<ElfSymbol>> Symbols);
 
     private readonly List<Group> _groups = [];
-    private readonly Dictionary<string, List<ElfSymbol>> _globals = new(StringComparer.Ordinal), _locals = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<ElfSymbol>> _globals = new(StringComparer.Ordinal), _locals =
+        new(StringComparer.Ordinal);
     private readonly Dictionary<BuildObject, Group?> _ofObject = [];
     private readonly ElfImage _file;
     private readonly Group? _nameless;
@@ -22,7 +25,8 @@ internal sealed class SymbolGroups
         {
             if (s.Type == ElfSymbolType.File)
             {
-                _groups.Add(current = new Group(s.Name, new Dictionary<string, List<ElfSymbol>>(StringComparer.Ordinal)));
+                _groups.Add(current = new Group(s.Name, new Dictionary<string,
+                    List<ElfSymbol>>(StringComparer.Ordinal)));
                 continue;
             }
             string name = s.Name;
@@ -39,8 +43,11 @@ internal sealed class SymbolGroups
     {
         foreach (ObjectSymbol s in atom.Symbols.Where(s => !s.IsTemporary))
         {
-            ElfSymbol[] fitting = [.. Candidates(atom, s).Where(x => x.IsThreadLocal == (atom.Kind == AtomKind.ThreadLocal) && !x.IsAbsolute).DistinctBy(x => x.Value)];
-            if (fitting.Length > 1 && fitting.Count(x => x.Size == s.Symbol.Size) == 1) fitting = [fitting.First(x => x.Size == s.Symbol.Size)];
+            ElfSymbol[] fitting = [.. Candidates(atom, s)
+                .Where(x => x.IsThreadLocal == (atom.Kind == AtomKind.ThreadLocal) && !x.IsAbsolute)
+                .DistinctBy(x => x.Value)];
+            if (fitting.Length > 1 && fitting.Count(x => x.Size == s.Symbol.Size) == 1) fitting =
+                [fitting.First(x => x.Size == s.Symbol.Size)];
             ulong inside = s.Symbol.IsCommon ? 0 : s.Symbol.Value - atom.Start;
             if (fitting.Length == 1) return new TargetPlace(fitting[0].Value - inside, fitting[0].Size);
         }
@@ -54,12 +61,13 @@ internal sealed class SymbolGroups
     {
         if (s.IsLocal) return OfObject(atom.Object)?.Symbols.GetValueOrDefault(s.Name) ?? [];
         if (_globals.TryGetValue(s.Name, out List<ElfSymbol>? global)) return global;
-        // What was global in the object may be local now; GNU ld puts such after those of all files, in a group without a name.
-        return _nameless is null ? _locals.GetValueOrDefault(s.Name) ?? []
-            : _nameless.Symbols.GetValueOrDefault(s.Name) ?? OfObject(atom.Object)?.Symbols.GetValueOrDefault(s.Name) ?? [];
+        // What was global in the object may be local now; GNU ld puts such after those of all files, in a group without
+        // a name.
+        return (_nameless?.Symbols ?? _locals).GetValueOrDefault(s.Name) ?? [];
     }
 
-    // Several sources may have the same file name: the one that has the object's symbols, in their sizes, and their code.
+    // Several sources may have the same file name: the one that has the object's symbols, in their sizes, and their
+    // code.
     private Group? OfObject(BuildObject o)
     {
         if (_ofObject.TryGetValue(o, out Group? known)) return known;
@@ -92,7 +100,8 @@ internal sealed class SymbolGroups
     {
         if (atom.Kind == AtomKind.Code) return BaseCheck.IsSame(_file, atom, address);
         byte[] there = new byte[atom.Bytes.Length];
-        return there.Length > 0 && atom.References.Count == 0 && _file.TryReadVirtual(address, there) && atom.Bytes.SequenceEqual(there);
+        return there.Length > 0 && atom.References.Count == 0 && _file.TryReadVirtual(address, there)
+            && atom.Bytes.SequenceEqual(there);
     }
 
     private static void Add(Dictionary<string, List<ElfSymbol>> to, string name, in ElfSymbol s)

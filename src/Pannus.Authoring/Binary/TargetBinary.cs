@@ -11,9 +11,9 @@ namespace Pannus.Authoring.Binary;
 internal readonly record struct TargetPlace(ulong Address, ulong Size);
 
 /// <summary>
-/// The file that the target runs, and where the atoms of our objects lie in it. A symbol is looked for among those of its
-/// source file, as the linker leaves them (STT_FILE), whatever its binding has become: what is hidden or local by a version
-/// script is local in a linked file.
+/// The file that the target runs, and where the atoms of our objects lie in it. A symbol is looked for among those of
+/// its source file, as the linker leaves them (STT_FILE), whatever its binding has become: what is hidden or local by
+/// a version script is local in a linked file.
 /// </summary>
 internal sealed class TargetBinary : IDisposable
 {
@@ -30,14 +30,17 @@ internal sealed class TargetBinary : IDisposable
         (File, _symbolFile) = (file, symbolFile);
         Architecture = TargetArchitecture.Of(file) ?? throw new PatchException(
             PatchErrorId.ArchitectureMismatch, $"{file.DisplayName} is for {TargetArchitecture.Describe(file)}.");
-        ElfSymbolTable symbols = file.HasSymbolTable ? file.SymbolTable : symbolFile is not null ? symbolFile.SymbolTable : file.DynamicSymbols;
+        ElfSymbolTable symbols = file.HasSymbolTable ? file.SymbolTable : symbolFile is not null
+            ? symbolFile.SymbolTable : file.DynamicSymbols;
         _groups = new SymbolGroups(symbols, file);
         IsLibrary = file.Type == ElfType.Dyn && file.Interpreter.Length == 0
             && ((file.DynamicValue(DynamicTag.Flags1) ?? 0) & PositionIndependentProgram) == 0;
         _names = new TargetNames(file, IsLibrary);
-        bool isSymbolic = file.DynamicValue((DynamicTag)16) is not null || ((file.DynamicValue((DynamicTag)30) ?? 0) & 2) != 0;
+        bool isSymbolic = file.DynamicValue((DynamicTag)16) is not null
+            || ((file.DynamicValue((DynamicTag)30) ?? 0) & 2) != 0;
         _preemptible = !IsLibrary || isSymbolic ? []
-            : [.. file.DynamicSymbols.Where(s => s.IsDefined && !s.IsLocal && !s.IsHidden && !s.IsProtected).Select(s => s.Name)];
+            : [.. file.DynamicSymbols.Where(s => s.IsDefined && !s.IsLocal && !s.IsHidden && !s.IsProtected)
+                .Select(s => s.Name)];
     }
 
     public ElfImage File { get; }
@@ -68,10 +71,13 @@ internal sealed class TargetBinary : IDisposable
         }
     }
 
-    /// <summary>Where an atom of the base lies; null when it is not in the file, or cannot be told from another.</summary>
+    /// <summary>
+    /// Where an atom of the base lies; null when it is not in the file, or cannot be told from another.
+    /// </summary>
     public TargetPlace? Find(Atom atom)
     {
-        if (!_known.TryGetValue(atom, out TargetPlace? place)) _known[atom] = place = atom.Symbols.Count == 0 ? null : _groups.Find(atom);
+        if (!_known.TryGetValue(atom, out TargetPlace? place)) _known[atom] = place = atom.Symbols.Count == 0 ? null
+            : _groups.Find(atom);
         return place;
     }
 
@@ -80,16 +86,20 @@ internal sealed class TargetBinary : IDisposable
         [.. atom.Symbols.Where(s => !s.IsTemporary).Select(s => s.Name)], atom.Object.SourceName, place.Address);
 
     /// <summary>
-    /// Whether another module's definition of that name may take the place of the library's own, so that only the dynamic linker
-    /// knows which one is meant.
+    /// Whether another module's definition of that name may take the place of the library's own, so that only the
+    /// dynamic linker knows which one is meant.
     /// </summary>
     public bool IsPreemptible(string name) => _preemptible.Contains(name);
 
     /// <summary>Whether other modules can refer to it.</summary>
     public bool IsExported(Atom atom) => IsLibrary && atom.Symbols.Any(s => !s.IsLocal && _names.IsExported(s.Name));
 
-    /// <summary>Where a symbol lies that our objects do not define, such as one of the C runtime's own; null when there is none.</summary>
-    public string? NameOfHidden(string name) => _groups.FindHidden(name) is { } place ? _names.Of([name], "", place.Address) : null;
+    /// <summary>
+    /// Where a symbol lies that our objects do not define, such as one of the C runtime's own; null when there is
+    /// none.
+    /// </summary>
+    public string? NameOfHidden(string name) => _groups.FindHidden(name) is { } place
+        ? _names.Of([name], "", place.Address) : null;
 
     public void Dispose()
     {

@@ -4,19 +4,21 @@ using Pannus.Elf;
 namespace Pannus.Authoring.Binary;
 
 /// <summary>
-/// How commands name what lies at an address of the target: by a name that means only that there, qualified by the source file
-/// where it must be, and else by the address as the file has it.
+/// How commands name what lies at an address of the target: by a name that means only that there, qualified by the
+/// source file where it must be, and else by the address as the file has it.
 /// </summary>
 internal sealed class TargetNames
 {
-    private readonly Dictionary<string, List<(ulong Address, bool IsLocal, string File)>> _symbols = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<(ulong Address, bool IsLocal, string File)>> _symbols =
+        new(StringComparer.Ordinal);
     private readonly HashSet<string> _exported = new(StringComparer.Ordinal);
     private readonly string _prefix, _module;
 
     public TargetNames(ElfImage file, bool isLibrary)
     {
+        // A module goes by its build id, too, and then the patch is for no other build of the library.
         string fileName = file.DisplayName[(file.DisplayName.LastIndexOf('/') + 1)..];
-        _module = file.SoName.Length > 0 ? file.SoName : fileName;
+        _module = file.BuildId.Length > 0 ? file.BuildId : file.SoName.Length > 0 ? file.SoName : fileName;
         // The program comes first when a name is looked up.
         _prefix = isLibrary ? _module + "!" : "";
         foreach (ElfSymbol s in file.DynamicSymbols)

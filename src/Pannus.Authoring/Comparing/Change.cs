@@ -12,8 +12,8 @@ internal sealed record ChangedFunction(Atom Old, Atom New, IReadOnlyList<string>
 internal sealed class ChangeFinder(ObjectSet old, ObjectSet @new, Correlation correlation, Comparison comparison)
 {
     /// <summary>
-    /// Functions that changed, in the order of objects and places; of one that several objects have, such as an inline one, the
-    /// first of those that changed. A cold part is a part of its function.
+    /// Functions that changed, in the order of objects and places; of one that several objects have, such as an inline
+    /// one, the first of those that changed. A cold part is a part of its function.
     /// </summary>
     public IReadOnlyList<ChangedFunction> Functions()
     {
@@ -22,9 +22,11 @@ internal sealed class ChangeFinder(ObjectSet old, ObjectSet @new, Correlation co
         HashSet<string> names = new(StringComparer.Ordinal);
         foreach (Atom atom in @new.Objects.SelectMany(o => o.Atoms))
         {
-            if (atom.Kind != AtomKind.Code || correlation.Old(atom) is not { } before || comparison.IsSame(before, atom)) continue;
+            if (atom.Kind != AtomKind.Code || correlation.Old(atom) is not { } before
+                || comparison.IsSame(before, atom)) continue;
             Atom whole = OfColdPart(atom) ?? atom;
-            if (correlation.Old(whole) is not { } wholeBefore || !seen.Add(whole) || (whole.IsGlobal && !names.Add(whole.Name))) continue;
+            if (correlation.Old(whole) is not { } wholeBefore || !seen.Add(whole)
+                || (whole.IsGlobal && !names.Add(whole.Name))) continue;
             changed.Add(new ChangedFunction(wholeBefore, whole, ChangedConstants(wholeBefore, whole)));
         }
         return changed;

@@ -3,8 +3,9 @@ using Pannus.Authoring.Objects;
 namespace Pannus.Authoring.Comparing;
 
 /// <summary>
-/// Whether atoms of two builds mean the same: the same bytes but where a linker fills something in, and there the same thing
-/// meant. A function or a variable that is referred to means the one it is correlated with, a constant what it holds.
+/// Whether atoms of two builds mean the same: the same bytes but where a linker fills something in, and there the same
+/// thing meant. A function or a variable that is referred to means the one it is correlated with, a constant what it
+/// holds.
 /// </summary>
 internal sealed class Comparison(ObjectSet old, ObjectSet @new, Correlation correlation)
 {
@@ -32,7 +33,8 @@ internal sealed class Comparison(ObjectSet old, ObjectSet @new, Correlation corr
         int common = (int)Math.Min(o.Size, n.Size);
         ReadOnlySpan<byte> before = o.Bytes, after = n.Bytes;
         // All zero, with or without room for that in the file.
-        if (before.IsEmpty || after.IsEmpty) return !before.ContainsAnyExcept((byte)0) && !after.ContainsAnyExcept((byte)0);
+        if (before.IsEmpty || after.IsEmpty) return !before.ContainsAnyExcept((byte)0)
+            && !after.ContainsAnyExcept((byte)0);
         if (before[..common].SequenceEqual(after[..common])) return true;
         byte[] left = Masked(o, common), right = Masked(n, common);
         return left.AsSpan().SequenceEqual(right);
@@ -42,7 +44,8 @@ internal sealed class Comparison(ObjectSet old, ObjectSet @new, Correlation corr
     private static bool IsPaddingApart(Atom o, Atom n)
     {
         const int mostPadding = 64;
-        if (o.Symbols.Count > 0 || n.Symbols.Count > 0 || o.Kind != AtomKind.Constant || o.IsMerged || n.IsMerged) return false;
+        if (o.Symbols.Count > 0 || n.Symbols.Count > 0 || o.Kind != AtomKind.Constant || o.IsMerged
+            || n.IsMerged) return false;
         (Atom longer, ulong rest) = o.Size > n.Size ? (o, n.Size) : (n, o.Size);
         return longer.Size - rest < mostPadding && !longer.Bytes[(int)rest..].ContainsAnyExcept((byte)0)
             && !longer.References.Any(r => r.Offset >= rest);
@@ -77,15 +80,18 @@ internal sealed class Comparison(ObjectSet old, ObjectSet @new, Correlation corr
         Atom? o = old.TargetOf(before), n = @new.TargetOf(after);
         if (o is null || n is null) return o is null && n is null && before.Symbol == after.Symbol;
         if (o.Kind != n.Kind) return false;
-        if (o.Kind != AtomKind.Constant) return correlation.Old(n) == o || IsSameDefinition(o, n) || IsWithoutName(o, n);
+        if (o.Kind != AtomKind.Constant) return correlation.Old(n) == o || IsSameDefinition(o, n)
+            || IsWithoutName(o, n);
         // Others see a global constant by its name; what only this object has is known by what it holds.
         return (!n.IsGlobal || correlation.Old(n) == o || IsSameDefinition(o, n)) && IsSame(o, n);
     }
 
     // Inline functions and the like: each object has one, and the linker takes the first.
-    private static bool IsSameDefinition(Atom o, Atom n) => o.IsGlobal && n.IsGlobal && o.Symbols.Any(s => !s.IsLocal && n.Symbols.Any(x => x.Name == s.Name));
+    private static bool IsSameDefinition(Atom o, Atom n) => o.IsGlobal && n.IsGlobal
+        && o.Symbols.Any(s => !s.IsLocal && n.Symbols.Any(x => x.Name == s.Name));
 
-    // Data without a name that is written: one that its own object alone can mean, at the same place with the same content.
+    // Data without a name that is written: one that its own object alone can mean, at the same place with the same
+    // content.
     private bool IsWithoutName(Atom o, Atom n) => o.Kind == AtomKind.Data && o.Name.Length == 0 && n.Name.Length == 0
         && o.Object.Name == n.Object.Name && IsSame(o, n);
 }

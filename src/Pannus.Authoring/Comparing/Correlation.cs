@@ -4,8 +4,8 @@ namespace Pannus.Authoring.Comparing;
 
 /// <summary>
 /// Which atom of the fixed build is which one of the build before. Names decide. Where a compiler has numbered them
-/// (<c>count.1</c>, <c>work.part.0</c>) the functions that use a variable tell it from its namesakes; of several clones of one
-/// function any may be the other, as whoever calls one is compared by that, too.
+/// (<c>count.1</c>, <c>work.part.0</c>) the functions that use a variable tell it from its namesakes; of several
+/// clones of one function any may be the other, as whoever calls one is compared by that, too.
 /// </summary>
 internal sealed class Correlation
 {
@@ -16,7 +16,8 @@ internal sealed class Correlation
     public Correlation(ObjectSet old, ObjectSet @new, IEnumerable<(BuildObject? Old, BuildObject? New)> pairs)
     {
         (_old, _new) = (old, @new);
-        List<(BuildObject Old, BuildObject New)> both = [.. pairs.Where(p => p.Old is not null && p.New is not null).Select(p => (p.Old!, p.New!))];
+        List<(BuildObject Old, BuildObject New)> both =
+            [.. pairs.Where(p => p.Old is not null && p.New is not null).Select(p => (p.Old!, p.New!))];
         foreach ((BuildObject o, BuildObject n) in both) PairByName(o.Atoms, n.Atoms);
         // What has moved to another object and can be seen from all of them.
         PairByName(Rest(old, _toNew).Where(a => a.IsGlobal), Rest(@new, _toOld).Where(a => a.IsGlobal));
@@ -53,7 +54,8 @@ internal sealed class Correlation
         }
     }
 
-    private static IEnumerable<ObjectSymbol> Names(Atom atom) => atom.Symbols.Where(s => !CompilerName.IsNumbered(s.Name));
+    private static IEnumerable<ObjectSymbol> Names(Atom atom) =>
+        atom.Symbols.Where(s => !CompilerName.IsNumbered(s.Name));
 
     // A constant that the program now writes, or code that has become data, is another thing.
     private static bool IsSameKind(Atom o, Atom n) => o.Kind == n.Kind;
@@ -72,14 +74,16 @@ internal sealed class Correlation
     }
 
     private static ILookup<(AtomKind, string), Atom> Numbered(BuildObject o, Dictionary<Atom, Atom> known) => o.Atoms
-        .Where(a => a.Name.Length > 0 && !known.ContainsKey(a)).ToLookup(a => (a.Kind, CompilerName.WithoutNumbers(a.Name)));
+        .Where(a => a.Name.Length > 0 && !known.ContainsKey(a))
+            .ToLookup(a => (a.Kind, CompilerName.WithoutNumbers(a.Name)));
 
     private void PairByContent(List<Atom> before, List<Atom> after)
     {
         foreach (Atom n in after.ToArray())
         {
             // The same number says nothing, but of several with the same bytes it is as good as any.
-            Atom? o = before.Where(b => b.Size == n.Size && b.Bytes.SequenceEqual(n.Bytes)).OrderBy(b => b.Name != n.Name).FirstOrDefault();
+            Atom? o = before.Where(b => b.Size == n.Size && b.Bytes.SequenceEqual(n.Bytes))
+                .OrderBy(b => b.Name != n.Name).FirstOrDefault();
             if (o is null) continue;
             Pair(o, n);
             before.Remove(o);
@@ -99,7 +103,8 @@ internal sealed class Correlation
         [
             .. from n in after from o in before
                let score = Likeness(users[o], users[n])
-               where score > 0 orderby score + (IsAlike(o, n) ? 1 : 0) descending select (score + (IsAlike(o, n) ? 1 : 0), o, n),
+               where score > 0 orderby score + (IsAlike(o, n) ? 1 : 0) descending
+                   select (score + (IsAlike(o, n) ? 1 : 0), o, n),
         ];
         foreach ((int score, Atom o, Atom n) in scores)
         {
@@ -121,7 +126,8 @@ internal sealed class Correlation
         Dictionary<(string, int), int> users = [];
         foreach (IGrouping<Atom, Use> by in set.UsersOf(atom).GroupBy(u => u.User))
         {
-            List<Atom> order = [.. by.Key.References.Select(r => r.Target).OfType<Atom>().Where(namesakes.Contains).Distinct()];
+            List<Atom> order = [.. by.Key.References.Select(r => r.Target).OfType<Atom>().Where(namesakes.Contains)
+                .Distinct()];
             var key = (CompilerName.Source(by.Key.Name), order.IndexOf(atom));
             users[key] = users.GetValueOrDefault(key) + by.Count();
         }

@@ -18,7 +18,8 @@ internal sealed class ObjectSet
                 if (s.IsLocal) continue;
                 // As the linker has it: the first definition that is not weak, else the first.
                 if (_globals.TryAdd(s.Name, atom) || s.Symbol.IsWeak) continue;
-                if (_globals[s.Name].Symbols.Any(x => x.Name == s.Name && (x.Symbol.IsWeak || x.Symbol.IsCommon))) _globals[s.Name] = atom;
+                if (_globals[s.Name].Symbols.Any(x => x.Name == s.Name
+                    && (x.Symbol.IsWeak || x.Symbol.IsCommon))) _globals[s.Name] = atom;
             }
         }
     }

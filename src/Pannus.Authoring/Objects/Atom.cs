@@ -13,7 +13,9 @@ internal enum AtomKind
     Data,
     /// <summary>A thread-local variable.</summary>
     ThreadLocal,
-    /// <summary>A list that the loader or the linker gathers: constructors, or a section with a name of its own.</summary>
+    /// <summary>
+    /// A list that the loader or the linker gathers: constructors, or a section with a name of its own.
+    /// </summary>
     Gathered,
 }
 
@@ -83,7 +85,8 @@ internal sealed record ObjectSymbol(int Index, string Name, ElfSymbol Symbol)
 /// <param name="Type">R_* of the machine.</param>
 /// <param name="Target">The atom referred to; null when the object does not define it.</param>
 /// <param name="Symbol">Name of what is referred to; empty for an atom without a name.</param>
-/// <param name="Delta">The byte meant, from the start of the target: what the code reads or calls, whatever the encoding.</param>
+/// <param name="Delta">The byte meant, from the start of the target: what the code reads or calls, whatever the
+/// encoding.</param>
 /// <param name="Addend">The addend from the start of the target, as a linker wants it.</param>
 /// <param name="IsBranch">Whether it is the operand of a call or a jump.</param>
 /// <param name="IsWeak">Whether what is not defined here may be missing.</param>

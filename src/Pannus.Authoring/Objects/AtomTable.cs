@@ -25,7 +25,8 @@ internal sealed class AtomTable
     public static AtomTable Read(BuildObject o)
     {
         var table = new AtomTable(o);
-        ILookup<int, ObjectSymbol> symbols = o.Symbols.Where(s => s.Symbol.IsEntity && !s.IsTemporary && o.SectionOf(s) is not null)
+        ILookup<int, ObjectSymbol> symbols = o.Symbols.Where(s => s.Symbol.IsEntity && !s.IsTemporary
+            && o.SectionOf(s) is not null)
             .ToLookup(s => (int)s.Symbol.SectionIndex);
         Dictionary<int, SortedSet<ulong>> anchors = table.Anchors();
         foreach (SectionHeader s in o.Elf.Sections)
@@ -37,7 +38,8 @@ internal sealed class AtomTable
         }
         foreach (ObjectSymbol s in o.Symbols.Where(s => s.Symbol.IsCommon))
         {
-            var atom = new Atom(o, null, AtomKind.Data, 0, s.Symbol.Size) { Symbols = [s], Alignment = Math.Max(s.Symbol.Value, 1) };
+            var atom = new Atom(o, null, AtomKind.Data, 0, s.Symbol.Size) { Symbols = [s], Alignment =
+                Math.Max(s.Symbol.Value, 1) };
             table._common[s.Index] = atom;
             table._all.Add(atom);
         }
@@ -46,7 +48,9 @@ internal sealed class AtomTable
 
     public Atom? FindCommon(int symbol) => _common.GetValueOrDefault(symbol);
 
-    /// <summary>The atom at an offset of a section. A place before or after the only atom is still that atom's.</summary>
+    /// <summary>
+    /// The atom at an offset of a section. A place before or after the only atom is still that atom's.
+    /// </summary>
     public Atom? Find(SectionHeader section, long offset)
     {
         List<Atom> atoms = _sections[section.Index];
@@ -71,7 +75,8 @@ internal sealed class AtomTable
         if (s.Flags.HasFlag(SectionFlags.Tls)) return AtomKind.ThreadLocal;
         // The linker marks the ends of a section with the name of a C variable, for programs that gather things in one.
         if (s.Name.Length > 0 && s.Name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')) return AtomKind.Gathered;
-        bool isWritten = s.Flags.HasFlag(SectionFlags.Write) && !IsNamed(s.Name, ".data.rel.ro") && !s.Name.Contains(".DW.ref.");
+        bool isWritten = s.Flags.HasFlag(SectionFlags.Write) && !IsNamed(s.Name, ".data.rel.ro")
+            && !s.Name.Contains(".DW.ref.");
         return isWritten ? AtomKind.Data : AtomKind.Constant;
     }
 
@@ -86,7 +91,8 @@ internal sealed class AtomTable
     private static bool IsNamed(string section, string name) =>
         section == name || section.StartsWith(name + ".", StringComparison.Ordinal);
 
-    private static bool IsLeftOut(SectionHeader s) => s.Type == SectionType.Note || s.Name == ".eh_frame" || s.Name.StartsWith(".note", StringComparison.Ordinal);
+    private static bool IsLeftOut(SectionHeader s) => s.Type == SectionType.Note || s.Name == ".eh_frame"
+        || s.Name.StartsWith(".note", StringComparison.Ordinal);
 
     private void Cut(SectionHeader s, ObjectSymbol[] symbols, SortedSet<ulong> anchors)
     {
@@ -102,8 +108,10 @@ internal sealed class AtomTable
         foreach (ObjectSymbol symbol in symbols.OrderBy(x => x.Symbol.Value).ThenByDescending(x => x.Symbol.Size))
         {
             // One inside another is a second name for a part of it.
-            if (symbol.Symbol.Value > s.Size || (symbol.Symbol.Value < end && !starts.ContainsKey(symbol.Symbol.Value))) continue;
-            if (!starts.TryGetValue(symbol.Symbol.Value, out List<ObjectSymbol>? same)) starts[symbol.Symbol.Value] = same = [];
+            if (symbol.Symbol.Value > s.Size || (symbol.Symbol.Value < end
+                && !starts.ContainsKey(symbol.Symbol.Value))) continue;
+            if (!starts.TryGetValue(symbol.Symbol.Value,
+                out List<ObjectSymbol>? same)) starts[symbol.Symbol.Value] = same = [];
             same.Add(symbol);
             end = Math.Max(end, symbol.Symbol.Value + symbol.Symbol.Size);
         }
@@ -114,13 +122,15 @@ internal sealed class AtomTable
         {
             ulong next = i + 1 < order.Length ? order[i + 1] : s.Size;
             List<ObjectSymbol> named = starts[order[i]];
-            ulong size = named.Select(x => x.Symbol.Size).DefaultIfEmpty().Max() is > 0 and var known && known <= s.Size - order[i] ? known : next - order[i];
+            ulong size = named.Select(x => x.Symbol.Size).DefaultIfEmpty().Max() is > 0 and var known
+                && known <= s.Size - order[i] ? known : next - order[i];
             Add(s, kind, order[i], size, [.. named.OrderBy(Rank).ThenBy(x => x.Index)]);
         }
     }
 
     // Both are in order: what is inside a symbol is no start of its own.
-    private static void AddAnchors(SectionHeader s, SortedDictionary<ulong, List<ObjectSymbol>> starts, SortedSet<ulong> anchors)
+    private static void AddAnchors(SectionHeader s, SortedDictionary<ulong, List<ObjectSymbol>> starts,
+        SortedSet<ulong> anchors)
     {
         KeyValuePair<ulong, List<ObjectSymbol>>[] named = [.. starts];
         int next = 0;
@@ -137,14 +147,16 @@ internal sealed class AtomTable
     {
         ulong alignment = Math.Max(s.Alignment, 1);
         while (start % alignment != 0) alignment /= 2;
-        if (symbols is [var first, ..] && first.Name.StartsWith("DW.ref.", StringComparison.Ordinal)) kind = AtomKind.Constant;
+        if (symbols is [var first, ..] && first.Name.StartsWith("DW.ref.", StringComparison.Ordinal)) kind =
+            AtomKind.Constant;
         var atom = new Atom(_object, s, kind, start, size) { Symbols = symbols, Alignment = alignment };
         _sections[s.Index].Add(atom);
         _all.Add(atom);
     }
 
     // The function's own name before its labels, what others see before what they don't, and no local alias of gcc's.
-    private static int Rank(ObjectSymbol s) => (s.Symbol.IsFunction || s.Symbol.Type is ElfSymbolType.Object or ElfSymbolType.ThreadLocal ? 0 : 8)
+    private static int Rank(ObjectSymbol s) => (s.Symbol.IsFunction || s.Symbol.Type is ElfSymbolType.Object
+        or ElfSymbolType.ThreadLocal ? 0 : 8)
         + (s.Symbol.Value == 0 ? 0 : 4) + (s.IsLocal ? 2 : 0) + (s.Symbol.IsWeak ? 1 : 0);
 
     // Data without a symbol begins where something refers to it.
@@ -179,6 +191,7 @@ internal sealed class AtomTable
         }
         ulong alignment = Math.Max(s.Alignment, 1);
         while ((ulong)offset % alignment != 0) alignment /= 2;
-        return _merged[(s.Index, offset)] = new Atom(_object, s, AtomKind.Constant, (ulong)offset, (ulong)size) { Alignment = alignment };
+        return _merged[(s.Index, offset)] = new Atom(_object, s, AtomKind.Constant, (ulong)offset,
+            (ulong)size) { Alignment = alignment };
     }
 }

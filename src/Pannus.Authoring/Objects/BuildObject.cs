@@ -18,7 +18,8 @@ internal sealed class BuildObject : IDisposable
         Symbols = [.. elf.SymbolTable.Select(s => new ObjectSymbol(s.Index, s.Name, s))];
         SourceName = Symbols.FirstOrDefault(s => s.Symbol.Type == ElfSymbolType.File)?.Name ?? "";
         foreach (SectionHeader table in elf.Sections)
-            if (table.Type is SectionType.Rela or SectionType.Rel && table.Info < elf.Sections.Count) AddRelocations(table);
+            if (table.Type is SectionType.Rela or SectionType.Rel
+                && table.Info < elf.Sections.Count) AddRelocations(table);
         _atoms = AtomTable.Read(this);
         Frames = FrameTable.Read(this);
         foreach (Frame frame in Frames.All)
@@ -46,7 +47,8 @@ internal sealed class BuildObject : IDisposable
     public FrameTable Frames { get; }
 
     /// <summary>
-    /// Opens an object. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>, <see cref="PatchErrorId.PatchFileInvalid"/>,
+    /// Opens an object. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>, <see
+    /// cref="PatchErrorId.PatchFileInvalid"/>,
     /// <see cref="PatchErrorId.ArchitectureMismatch"/>; also for what only a compiler of the same kind can read (LTO).
     /// </summary>
     public static BuildObject Open(string name, string path)
@@ -57,9 +59,11 @@ internal sealed class BuildObject : IDisposable
             TargetArchitecture architecture = TargetArchitecture.Of(elf) ?? throw new PatchException(
                 PatchErrorId.ArchitectureMismatch, $"{path} is for {TargetArchitecture.Describe(elf)}.");
             if (elf.Type != ElfType.Rel) throw elf.Invalid("no object: compile with -c");
-            if (elf.Sections.Count >= MostSections) throw elf.Invalid($"{elf.Sections.Count} sections, more than can be told apart");
+            if (elf.Sections.Count >= MostSections) throw elf.Invalid($"{elf.Sections.Count} sections, more than can "
+                + $"be told apart");
             if (elf.Sections.Any(s => s.Name.StartsWith(".gnu.lto_", StringComparison.Ordinal)))
-                throw elf.Invalid("compiled for link-time optimization: the code is made when the program is linked. Compile with -fno-lto");
+                throw elf.Invalid("compiled for link-time optimization: the code is made when the program is linked. "
+                    + "Compile with -fno-lto");
             elf.SymbolTable.CheckNames();
             return new BuildObject(name, path, elf, architecture);
         }
@@ -76,7 +80,9 @@ internal sealed class BuildObject : IDisposable
     /// <summary>The relocations of a section in the order of their places.</summary>
     public ElfRelocation[] RelocationsOf(SectionHeader section) => _relocations.GetValueOrDefault(section.Index, []);
 
-    /// <summary>Where a relocation's symbol lies; null for one that is not defined here, or lies in no section.</summary>
+    /// <summary>
+    /// Where a relocation's symbol lies; null for one that is not defined here, or lies in no section.
+    /// </summary>
     public SectionHeader? SectionOf(in ElfRelocation r) => SectionOf(Symbols[(int)r.SymbolIndex]);
 
     /// <summary>The section of a symbol; null for one that lies in none.</summary>
@@ -98,7 +104,8 @@ internal sealed class BuildObject : IDisposable
         ReadOnlySpan<byte> data = Elf.SectionData(section);
         if (r.Offset + (ulong)width > (ulong)data.Length) return 0;
         ReadOnlySpan<byte> place = data.Slice((int)r.Offset, width);
-        return width switch { 1 => (sbyte)place[0], 2 => BitConverter.ToInt16(place), 4 => BitConverter.ToInt32(place), _ => 0 };
+        return width switch { 1 => (sbyte)place[0], 2 => BitConverter.ToInt16(place), 4 =>
+            BitConverter.ToInt32(place), _ => 0 };
     }
 
     public void Dispose() => Elf.Dispose();

@@ -2,7 +2,9 @@ using Pannus.Elf;
 
 namespace Pannus.Authoring.Objects;
 
-/// <summary>The references of the entries of an <c>.eh_frame</c>; all are relative to their own place, or absolute.</summary>
+/// <summary>
+/// The references of the entries of an <c>.eh_frame</c>; all are relative to their own place, or absolute.
+/// </summary>
 internal sealed class FrameReader(BuildObject o, SectionHeader section)
 {
     /// <summary>What an entry refers to; offsets are from its start.</summary>
@@ -16,7 +18,8 @@ internal sealed class FrameReader(BuildObject o, SectionHeader section)
             ulong offset = r.Offset - entry.Start;
             if (o.SectionOf(symbol) is not { } target)
             {
-                yield return new Reference(offset, r.Type, null, symbol.Name, addend, addend, false, symbol.Symbol.IsWeak);
+                yield return new Reference(offset, r.Type, null, symbol.Name, addend, addend, false,
+                    symbol.Symbol.IsWeak);
                 continue;
             }
             long place = (long)symbol.Symbol.Value + addend;

@@ -45,25 +45,29 @@ internal sealed class FrameTable
             uint length = BinaryPrimitives.ReadUInt32LittleEndian(data[(int)at..]);
             ulong end = at + 4 + length;
             if (length == 0) break;
-            if (length < 4 || end > (ulong)data.Length) throw o.Elf.Invalid($"an entry of .eh_frame at 0x{at:x} that is damaged");
+            if (length < 4 || end > (ulong)data.Length) throw o.Elf.Invalid($"an entry of .eh_frame at 0x{at:x} that "
+                + $"is damaged");
             uint id = BinaryPrimitives.ReadUInt32LittleEndian(data[(int)(at + IdAt)..]);
             if (id != 0)
             {
                 ulong cie = at + IdAt - id;
-                if (cie >= at || cie + 4 > (ulong)data.Length) throw o.Elf.Invalid($"an entry of .eh_frame at 0x{at:x} without its CIE");
+                if (cie >= at || cie + 4 > (ulong)data.Length) throw o.Elf.Invalid($"an entry of .eh_frame at "
+                    + $"0x{at:x} without its CIE");
                 Atom? code = null, handlers = null;
                 while (next < relocations.Length && relocations[next].Offset < at) next++;
                 for (; next < relocations.Length && relocations[next].Offset < end; next++)
                 {
                     ElfRelocation r = relocations[next];
                     if (o.SectionOf(r) is not { } target) continue;
-                    Atom? found = o.AtomAt(target, (long)o.Symbols[(int)r.SymbolIndex].Symbol.Value + o.AddendOf(section, r));
+                    Atom? found = o.AtomAt(target, (long)o.Symbols[(int)r.SymbolIndex].Symbol.Value
+                        + o.AddendOf(section, r));
                     if (r.Offset == at + FirstPointerAt) code = found;
                     else if (found?.Kind == AtomKind.Constant) handlers = found;
                 }
                 uint size = BinaryPrimitives.ReadUInt32LittleEndian(data[(int)cie..]) + 4;
                 if (code is not null)
-                    table._byCode[code] = new Frame(new FrameEntry(cie, size), new FrameEntry(at, end - at), code, handlers);
+                    table._byCode[code] = new Frame(new FrameEntry(cie, size), new FrameEntry(at, end - at), code,
+                        handlers);
             }
             at = end;
         }

@@ -18,7 +18,8 @@ internal sealed class ObjectStore : IDisposable
         _byPath.Add(path, o);
         TargetArchitecture wanted = target.Architecture;
         return o.Architecture == wanted ? o : throw new PatchException(PatchErrorId.ArchitectureMismatch,
-            $"{path} is for {o.Architecture.DisplayName}, and the target for {wanted.DisplayName}. Compile with {wanted.CompilerOption}.");
+            $"{path} is for {o.Architecture.DisplayName}, and the target for {wanted.DisplayName}. Compile with "
+                + $"{wanted.CompilerOption}.");
     }
 
     public void Dispose()

@@ -5,9 +5,9 @@ using Pannus.Machines;
 namespace Pannus.Authoring.Objects;
 
 /// <summary>
-/// Reads what an atom refers to. A relocation's addend is made for the encoding: relative to the place and not to the end
-/// of the instruction that counts from there, or to an entry of a jump table and not to its start. What is meant is undone
-/// from that.
+/// Reads what an atom refers to. A relocation's addend is made for the encoding: relative to the place and not to the
+/// end of the instruction that counts from there, or to an entry of a jump table and not to its start. What is meant
+/// is undone from that.
 /// </summary>
 internal sealed class ReferenceReader(BuildObject o, Atom atom)
 {
@@ -19,16 +19,19 @@ internal sealed class ReferenceReader(BuildObject o, Atom atom)
         int end = FirstAtOrAfter(relocations, atom.Start + atom.Size);
         if (first == end) return [];
         relocations = relocations[first..end];
-        (ulong End, bool IsBranch)[]? instructions = section.Flags.HasFlag(SectionFlags.ExecInstr) ? Instructions(o, section, relocations) : null;
+        (ulong End, bool IsBranch)[]? instructions = section.Flags.HasFlag(SectionFlags.ExecInstr)
+            ? Instructions(o, section, relocations) : null;
         var found = new Reference[relocations.Length];
         for (int i = 0; i < found.Length; i++) found[i] = Read(section, relocations[i], instructions?[i]);
         return found;
     }
 
     /// <summary>Tells which places of which sections some relocations mean, before there are atoms.</summary>
-    public static void Scan(BuildObject o, SectionHeader section, ElfRelocation[] relocations, Action<SectionHeader, long> means)
+    public static void Scan(BuildObject o, SectionHeader section, ElfRelocation[] relocations, Action<SectionHeader,
+        long> means)
     {
-        (ulong End, bool IsBranch)[]? instructions = section.Flags.HasFlag(SectionFlags.ExecInstr) ? Instructions(o, section, relocations) : null;
+        (ulong End, bool IsBranch)[]? instructions = section.Flags.HasFlag(SectionFlags.ExecInstr)
+            ? Instructions(o, section, relocations) : null;
         for (int i = 0; i < relocations.Length; i++)
         {
             if (o.SectionOf(relocations[i]) is { } target)
@@ -43,7 +46,8 @@ internal sealed class ReferenceReader(BuildObject o, Atom atom)
         ulong offset = r.Offset - atom.Start;
         bool isBranch = instruction?.IsBranch ?? false;
         if (symbol.Symbol.IsCommon)
-            return new Reference(offset, r.Type, o.CommonAtom(symbol.Index), symbol.Name, addend + Bias(o, r, instruction?.End), addend, isBranch, false);
+            return new Reference(offset, r.Type, o.CommonAtom(symbol.Index), symbol.Name, addend
+                + Bias(o, r, instruction?.End), addend, isBranch, false);
         if (o.SectionOf(symbol) is not { } target)
             return new Reference(offset, r.Type, null, symbol.Name, addend, addend, isBranch, symbol.Symbol.IsWeak);
         long meant = Meant(o, section, r, target, instruction?.End, atom.Start);
@@ -52,10 +56,12 @@ internal sealed class ReferenceReader(BuildObject o, Atom atom)
         Atom? found = o.AtomAt(target, isNamed ? (long)symbol.Symbol.Value : meant);
         string name = isNamed ? symbol.Name : found?.Name ?? "";
         long start = (long)(found?.Start ?? 0);
-        return new Reference(offset, r.Type, found, name, meant - start, (long)symbol.Symbol.Value + addend - start, isBranch, false);
+        return new Reference(offset, r.Type, found, name, meant - start, (long)symbol.Symbol.Value + addend - start,
+            isBranch, false);
     }
 
-    private static long Meant(BuildObject o, SectionHeader section, in ElfRelocation r, SectionHeader target, ulong? instructionEnd, ulong? tableStart)
+    private static long Meant(BuildObject o, SectionHeader section, in ElfRelocation r, SectionHeader target,
+        ulong? instructionEnd, ulong? tableStart)
     {
         long place = (long)o.Symbols[(int)r.SymbolIndex].Symbol.Value + o.AddendOf(section, r);
         if (instructionEnd is not null) return place + Bias(o, r, instructionEnd);
@@ -66,10 +72,12 @@ internal sealed class ReferenceReader(BuildObject o, Atom atom)
     }
 
     private static long Bias(BuildObject o, in ElfRelocation r, ulong? instructionEnd) =>
-        instructionEnd is { } end && o.Architecture.RuleOf(r.Type).Kind == RelocationKind.PcRelative ? (long)(end - r.Offset) : 0;
+        instructionEnd is { } end && o.Architecture.RuleOf(r.Type).Kind == RelocationKind.PcRelative
+            ? (long)(end - r.Offset) : 0;
 
     // For each relocation the end of the instruction around it.
-    private static (ulong End, bool IsBranch)[] Instructions(BuildObject o, SectionHeader section, ElfRelocation[] relocations)
+    private static (ulong End, bool IsBranch)[] Instructions(BuildObject o, SectionHeader section,
+        ElfRelocation[] relocations)
     {
         var found = new (ulong, bool)[relocations.Length];
         ReadOnlySpan<byte> code = section.Type == SectionType.NoBits ? [] : o.Elf.SectionData(section);
@@ -80,13 +88,15 @@ internal sealed class ReferenceReader(BuildObject o, Atom atom)
             // Between instructions: in data among the code, which no compiler makes.
             if (decoder.IP >= (ulong)code.Length)
             {
-                found[next] = (relocations[next].Offset + (ulong)o.Architecture.RuleOf(relocations[next].Type).Width, false);
+                found[next] = (relocations[next].Offset + (ulong)o.Architecture.RuleOf(relocations[next].Type)
+                    .Width, false);
                 next++;
                 continue;
             }
             decoder.Decode(out Instruction i);
             for (; next < relocations.Length && relocations[next].Offset < i.NextIP; next++)
-                found[next] = (i.NextIP, i.FlowControl is not (FlowControl.Next or FlowControl.Interrupt) && i.Op0Kind is OpKind.NearBranch64 or OpKind.NearBranch32);
+                found[next] = (i.NextIP, i.FlowControl is not (FlowControl.Next or FlowControl.Interrupt)
+                    && i.Op0Kind is OpKind.NearBranch64 or OpKind.NearBranch32);
         }
         return found;
     }

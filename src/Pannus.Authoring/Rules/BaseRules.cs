@@ -4,7 +4,9 @@ using Pannus.Authoring.Objects;
 
 namespace Pannus.Authoring.Rules;
 
-/// <summary>A patch is only for a target that runs our build of the base: function by function, but for addresses.</summary>
+/// <summary>
+/// A patch is only for a target that runs our build of the base: function by function, but for addresses.
+/// </summary>
 internal sealed class BaseRules(TargetBinary target, FindingBag findings, ObjectSet old)
 {
     private const int MostNames = 10;
@@ -22,15 +24,18 @@ internal sealed class BaseRules(TargetBinary target, FindingBag findings, Object
         if (functions.Count == 0)
         {
             findings.Add(new PatchFinding(PatchFindingKind.BaseDiffers, PatchFindingSeverity.Refusal,
-                $"{target.File.DisplayName} has none of the functions of the objects, by its symbols. Is it another program, or stripped? Then give a file with its symbols."));
+                $"{target.File.DisplayName} has none of the functions of the objects, by its symbols. Is it another "
+                    + $"program, or stripped? Then give a file with its symbols."));
             return;
         }
         List<string> differ = [.. functions.Where(f => !f.Value).Select(f => f.Key).Order(StringComparer.Ordinal)];
         if (differ.Count == 0) return;
         string more = differ.Count > MostNames ? $" and {differ.Count - MostNames} more" : "";
         findings.Add(new PatchFinding(PatchFindingKind.BaseDiffers, PatchFindingSeverity.Refusal,
-            $"{differ.Count} of {functions.Count} functions ({100.0 * differ.Count / functions.Count:0.0} %) are others in the target than in our build of the base: "
-            + $"{string.Join(", ", differ.Take(MostNames))}{more}. Build the source, with the compiler and the flags, that the target was built with.")
+            $"{differ.Count} of {functions.Count} functions ({100.0 * differ.Count / functions.Count:0.0} %) are "
+                + $"others in the target than in our build of the base: "
+            + $"{string.Join(", ", differ.Take(MostNames))}{more}. Build the source, with the compiler and the "
+                + $"flags, that the target was built with.")
         { Symbol = differ[0] });
     }
 }

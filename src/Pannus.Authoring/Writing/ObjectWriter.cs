@@ -6,22 +6,25 @@ using Pannus.Elf;
 namespace Pannus.Authoring.Writing;
 
 /// <summary>
-/// Writes an object (ET_REL; gABI, chapter 4) of either class, always with addends (RELA), in the order in which it was told
-/// of things, so that equal inputs give equal bytes. A few pages of code, as an object that is written needs no more than a
-/// header and four kinds of tables. LibObjectFile, which does this and reads too, would be a dependency of the module for
-/// just this part: what reads objects here has to keep up with damaged files anyway, and is the engine's.
+/// Writes an object (ET_REL; gABI, chapter 4) of either class, always with addends (RELA), in the order in which it
+/// was told of things, so that equal inputs give equal bytes. A few pages of code, as an object that is written needs
+/// no more than a header and four kinds of tables. LibObjectFile, which does this and reads too, would be a dependency
+/// of the module for just this part: what reads objects here has to keep up with damaged files anyway, and is the
+/// engine's.
 /// </summary>
 internal sealed class ObjectWriter(ElfMachine machine, bool is64)
 {
     private const ushort Reserved = 0xff00;
     private const int HeaderSize64 = 64, HeaderSize32 = 52, SectionHeaderSize64 = 64, SectionHeaderSize32 = 40;
 
-    private sealed record Section(string Name, SectionType Type, SectionFlags Flags, ulong Alignment, byte[]? Data, ulong Size)
+    private sealed record Section(string Name, SectionType Type, SectionFlags Flags, ulong Alignment, byte[]? Data,
+        ulong Size)
     {
         public List<(ulong Offset, uint Type, int Symbol, long Addend)> Relocations { get; } = [];
     }
 
-    private sealed record Symbol(string Name, ElfSymbolType Type, ElfSymbolBinding Binding, int Section, ulong Value, ulong Size);
+    private sealed record Symbol(string Name, ElfSymbolType Type, ElfSymbolBinding Binding, int Section,
+        ulong Value, ulong Size);
 
     private readonly List<Section> _sections = [];
     private readonly List<Symbol> _symbols = [];
@@ -29,7 +32,8 @@ internal sealed class ObjectWriter(ElfMachine machine, bool is64)
     /// <summary>Adds a section; null for data that is all zeros (SHT_NOBITS). Returns its number.</summary>
     public int AddSection(string name, SectionFlags flags, ulong alignment, byte[]? data, ulong size)
     {
-        _sections.Add(new Section(name, data is null ? SectionType.NoBits : SectionType.ProgBits, flags, alignment, data, size));
+        _sections.Add(new Section(name, data is null ? SectionType.NoBits : SectionType.ProgBits, flags, alignment,
+            data, size));
         return _sections.Count - 1;
     }
 
@@ -46,7 +50,8 @@ internal sealed class ObjectWriter(ElfMachine machine, bool is64)
     public byte[] Write()
     {
         // Local symbols come first (gABI, "Symbol Table").
-        int[] order = [.. Enumerable.Range(0, _symbols.Count).OrderBy(i => _symbols[i].Binding != ElfSymbolBinding.Local)];
+        int[] order = [.. Enumerable.Range(0, _symbols.Count)
+            .OrderBy(i => _symbols[i].Binding != ElfSymbolBinding.Local)];
         int[] index = new int[order.Length];
         for (int i = 0; i < order.Length; i++) index[order[i]] = i + 1;
         int locals = 1 + _symbols.Count(s => s.Binding == ElfSymbolBinding.Local);
@@ -57,14 +62,17 @@ internal sealed class ObjectWriter(ElfMachine machine, bool is64)
         foreach (Section s in _sections)
             headers.Add(new Header(s.Name, (uint)s.Type, (ulong)s.Flags, s.Alignment, s.Data ?? [], s.Size, 0, 0, 0));
         int symbolTable = 1 + _sections.Count + _sections.Count(s => s.Relocations.Count > 0);
-        if (symbolTable + 3 >= Reserved) throw new PatchException(PatchErrorId.PatchFileInvalid, "The patch would have too many sections.");
+        if (symbolTable + 3 >= Reserved) throw new PatchException(PatchErrorId.PatchFileInvalid,
+            "The patch would have too many sections.");
         for (int i = 0; i < _sections.Count; i++)
         {
             if (_sections[i].Relocations.Count == 0) continue;
             byte[] table = Relocations(_sections[i], index);
-            headers.Add(new Header(".rela" + _sections[i].Name, (uint)SectionType.Rela, InfoLink, Word, table, (ulong)table.Length, (uint)symbolTable, (uint)i + 1, RelocationSize));
+            headers.Add(new Header(".rela" + _sections[i].Name, (uint)SectionType.Rela, InfoLink, Word, table,
+                (ulong)table.Length, (uint)symbolTable, (uint)i + 1, RelocationSize));
         }
-        headers.Add(new Header(".symtab", (uint)SectionType.SymTab, 0, Word, symbols, (ulong)symbols.Length, (uint)symbolTable + 1, (uint)locals, SymbolSize));
+        headers.Add(new Header(".symtab", (uint)SectionType.SymTab, 0, Word, symbols, (ulong)symbols.Length,
+            (uint)symbolTable + 1, (uint)locals, SymbolSize));
         byte[] names = strings.ToArray();
         headers.Add(new Header(".strtab", (uint)SectionType.StrTab, 0, 1, names, (ulong)names.Length, 0, 0, 0));
         return File(headers);
@@ -72,7 +80,8 @@ internal sealed class ObjectWriter(ElfMachine machine, bool is64)
 
     private const ulong InfoLink = 0x40;
 
-    private sealed record Header(string Name, uint Type, ulong Flags, ulong Alignment, byte[] Data, ulong Size, uint Link, uint Info, ulong EntrySize);
+    private sealed record Header(string Name, uint Type, ulong Flags, ulong Alignment, byte[] Data, ulong Size,
+        uint Link, uint Info, ulong EntrySize);
 
     private ulong Word => is64 ? 8u : 4u;
 
@@ -92,11 +101,21 @@ internal sealed class ObjectWriter(ElfMachine machine, bool is64)
             ushort section = (ushort)(s.Section + 1);
             if (is64)
             {
-                Put(table, name, 4); Put(table, info, 1); Put(table, 0, 1); Put(table, section, 2); Put(table, s.Value, 8); Put(table, s.Size, 8);
+                Put(table, name, 4);
+                Put(table, info, 1);
+                Put(table, 0, 1);
+                Put(table, section, 2);
+                Put(table, s.Value, 8);
+                Put(table, s.Size, 8);
             }
             else
             {
-                Put(table, name, 4); Put(table, s.Value, 4); Put(table, s.Size, 4); Put(table, info, 1); Put(table, 0, 1); Put(table, section, 2);
+                Put(table, name, 4);
+                Put(table, s.Value, 4);
+                Put(table, s.Size, 4);
+                Put(table, info, 1);
+                Put(table, 0, 1);
+                Put(table, section, 2);
             }
         }
         return table.ToArray();
@@ -139,15 +158,32 @@ internal sealed class ObjectWriter(ElfMachine machine, bool is64)
         {
             Header h = headers[i];
             int word = (int)Word;
-            Put(file, nameAt[i], 4); Put(file, h.Type, 4); Put(file, h.Flags, word); Put(file, 0, word); Put(file, offsets[i], word);
-            Put(file, h.Size, word); Put(file, h.Link, 4); Put(file, h.Info, 4); Put(file, h.Alignment, word); Put(file, h.EntrySize, word);
+            Put(file, nameAt[i], 4);
+            Put(file, h.Type, 4);
+            Put(file, h.Flags, word);
+            Put(file, 0, word);
+            Put(file, offsets[i], word);
+            Put(file, h.Size, word);
+            Put(file, h.Link, 4);
+            Put(file, h.Info, 4);
+            Put(file, h.Alignment, word);
+            Put(file, h.EntrySize, word);
         }
         file.Position = 0;
         file.Write([0x7f, (byte)'E', (byte)'L', (byte)'F', (byte)(is64 ? 2 : 1), 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        Put(file, (ulong)ElfType.Rel, 2); Put(file, (ulong)machine, 2); Put(file, 1, 4);
-        Put(file, 0, (int)Word); Put(file, 0, (int)Word); Put(file, table, (int)Word); Put(file, 0, 4);
-        Put(file, (ulong)(is64 ? HeaderSize64 : HeaderSize32), 2); Put(file, 0, 2); Put(file, 0, 2);
-        Put(file, (ulong)(is64 ? SectionHeaderSize64 : SectionHeaderSize32), 2); Put(file, (ulong)headers.Count, 2); Put(file, (ulong)headers.Count - 1, 2);
+        Put(file, (ulong)ElfType.Rel, 2);
+        Put(file, (ulong)machine, 2);
+        Put(file, 1, 4);
+        Put(file, 0, (int)Word);
+        Put(file, 0, (int)Word);
+        Put(file, table, (int)Word);
+        Put(file, 0, 4);
+        Put(file, (ulong)(is64 ? HeaderSize64 : HeaderSize32), 2);
+        Put(file, 0, 2);
+        Put(file, 0, 2);
+        Put(file, (ulong)(is64 ? SectionHeaderSize64 : SectionHeaderSize32), 2);
+        Put(file, (ulong)headers.Count, 2);
+        Put(file, (ulong)headers.Count - 1, 2);
         return file.ToArray();
     }
 

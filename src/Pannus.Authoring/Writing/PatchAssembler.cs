@@ -7,7 +7,9 @@ using Pannus.Machines;
 
 namespace Pannus.Authoring.Writing;
 
-/// <summary>Writes the selected atoms as one object, each in a section of its own, with the commands that apply it.</summary>
+/// <summary>
+/// Writes the selected atoms as one object, each in a section of its own, with the commands that apply it.
+/// </summary>
 internal sealed class PatchAssembler
 {
     private readonly Selection _selection;
@@ -59,18 +61,21 @@ internal sealed class PatchAssembler
         {
             AtomKind.Code => (".text", SectionFlags.Alloc | SectionFlags.ExecInstr),
             AtomKind.Constant => (".rodata", SectionFlags.Alloc),
-            AtomKind.ThreadLocal => (isZero ? ".tbss" : ".tdata", SectionFlags.Alloc | SectionFlags.Write | SectionFlags.Tls),
+            AtomKind.ThreadLocal => (isZero ? ".tbss" : ".tdata",
+                SectionFlags.Alloc | SectionFlags.Write | SectionFlags.Tls),
             _ => (isZero ? ".bss" : ".data", SectionFlags.Alloc | SectionFlags.Write),
         };
         // Equal strings of several objects are one.
-        bool isShared = atom.Kind == AtomKind.Constant && CompilerName.IsMadeUp(atom.Name) && atom.References.Count == 0 && !isZero;
+        bool isShared = atom.Kind == AtomKind.Constant && CompilerName.IsMadeUp(atom.Name)
+            && atom.References.Count == 0 && !isZero;
         (ulong, string) content = isShared ? (atom.Alignment, Convert.ToBase64String(atom.Bytes)) : default;
         if (isShared && _constants.TryGetValue(content, out (int, int) known))
         {
             _placed[atom] = known;
             return;
         }
-        byte[]? data = isZero && atom.Kind != AtomKind.Constant && atom.Kind != AtomKind.Code ? null : isZero ? new byte[atom.Size] : atom.Bytes.ToArray();
+        byte[]? data = isZero && atom.Kind != AtomKind.Constant && atom.Kind != AtomKind.Code ? null : isZero
+            ? new byte[atom.Size] : atom.Bytes.ToArray();
         int section = _writer.AddSection(prefix + name, flags, atom.Alignment, data, atom.Size);
         ElfSymbolType type = atom.Kind switch
         {
@@ -79,7 +84,8 @@ internal sealed class PatchAssembler
             _ => name.Length > 0 ? ElfSymbolType.Object : ElfSymbolType.Section,
         };
         string own = replacement is null ? atom.Name : _names.Claim(atom.Name);
-        int symbol = _writer.AddSymbol(own, type, replacement is null ? ElfSymbolBinding.Local : ElfSymbolBinding.Global, section, type == ElfSymbolType.Section ? 0 : atom.Size);
+        int symbol = _writer.AddSymbol(own, type, replacement is null ? ElfSymbolBinding.Local
+            : ElfSymbolBinding.Global, section, type == ElfSymbolType.Section ? 0 : atom.Size);
         _placed[atom] = (section, symbol);
         if (isShared) _constants[content] = (section, symbol);
         if (replacement is not null) _jumps.Add($"J {replacement.Place} {own}");
@@ -96,7 +102,8 @@ internal sealed class PatchAssembler
         {
             symbol = Outside(to, r.IsWeak);
             // What has a place is in the module that the patch lies near.
-            if (to.Place.Length > 0 && r.IsBranch && type == X64Relocation.Plt32 && !IsIndirect(r)) type = X64Relocation.Pc32;
+            if (to.Place.Length > 0 && r.IsBranch && type == X64Relocation.Plt32 && !IsIndirect(r)) type =
+                X64Relocation.Pc32;
         }
         _writer.AddRelocation(section, offset, type, symbol, addend);
     }
@@ -107,7 +114,8 @@ internal sealed class PatchAssembler
     private long OffsetOfSymbol(Reference r)
     {
         if (r.Target is not null || _set.TargetOf(r) is not { Section: not null } atom) return 0;
-        return (long)(atom.Symbols.FirstOrDefault(s => s.Name == r.Symbol)?.Symbol.Value ?? atom.Start) - (long)atom.Start;
+        return (long)(atom.Symbols.FirstOrDefault(s => s.Name == r.Symbol)?.Symbol.Value
+            ?? atom.Start) - (long)atom.Start;
     }
 
     private int Outside(in Destination to, bool isWeak)
@@ -131,7 +139,8 @@ internal sealed class PatchAssembler
         byte[] back = new byte[4];
         foreach (Atom atom in _selection.Included)
         {
-            if (atom.Kind != AtomKind.Code || atom.Object.Frames.Of(atom) is not { } frame || atom.Object.Frames.Section is not { } from) continue;
+            if (atom.Kind != AtomKind.Code || atom.Object.Frames.Of(atom) is not { } frame
+                || atom.Object.Frames.Section is not { } from) continue;
             var reader = new FrameReader(atom.Object, from);
             if (!known.TryGetValue((atom.Object, frame.Common.Start), out long common))
                 known[(atom.Object, frame.Common.Start)] = common = Copy(frame.Common, reader);
@@ -154,7 +163,8 @@ internal sealed class PatchAssembler
         int section = _writer.AddSection(".eh_frame", SectionFlags.Alloc, 8, data.ToArray(), (ulong)data.Length);
         foreach ((ulong offset, Reference r) in references)
         {
-            Destination to = r.Target is { } target && _placed.ContainsKey(target) ? new Destination(target) : _selection.Of(r);
+            Destination to = r.Target is { } target && _placed.ContainsKey(target) ? new Destination(target)
+                : _selection.Of(r);
             Link(section, offset, r, to);
         }
     }

@@ -1,8 +1,8 @@
 namespace Pannus.Authoring.Writing;
 
 /// <summary>
-/// Names of a patch's global symbols. A function that is replaced keeps its name; what the patch reaches in the target has
-/// another one where that is taken.
+/// Names of a patch's global symbols. A function that is replaced keeps its name; what the patch reaches in the target
+/// has another one where that is taken.
 /// </summary>
 internal sealed class PatchNames
 {

@@ -6,12 +6,13 @@ using Pannus.Tests.Support;
 namespace Pannus.Tests.Authoring;
 
 /// <summary>
-/// A directory of tests/authoring: sources that are compiled without and with <c>-DFIX</c>, and in <c>case.txt</c> a line that
-/// says what it shows, then what is expected.
+/// A directory of tests/authoring: sources that are compiled without and with <c>-DFIX</c>, and in <c>case.txt</c> a
+/// line that says what it shows, then what is expected.
 /// </summary>
 internal sealed class AuthoringCase
 {
-    private const string DefaultBuilds = "gcc -O2; gcc -O0; gcc -O3 -m32; clang -O2", Sections = "-ffunction-sections -fdata-sections";
+    private const string DefaultBuilds = "gcc -O2; gcc -O0; gcc -O3 -m32; clang -O2", Sections =
+        "-ffunction-sections -fdata-sections";
 
     private static readonly string s_root = Path.Combine(Built.Repository, "tests/authoring");
     private static readonly Lock s_gate = new();
@@ -54,8 +55,10 @@ internal sealed class AuthoringCase
     public static TheoryData<string, string> All()
     {
         var all = new TheoryData<string, string>();
-        foreach (string name in Directory.GetDirectories(s_root).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal))
-            foreach (string build in Read(name).Key("builds", DefaultBuilds).Split(';', StringSplitOptions.TrimEntries)) all.Add(name, build);
+        foreach (string name in Directory.GetDirectories(s_root).Select(d => Path.GetFileName(d)!)
+            .Order(StringComparer.Ordinal))
+            foreach (string build in Read(name).Key("builds", DefaultBuilds)
+                .Split(';', StringSplitOptions.TrimEntries)) all.Add(name, build);
         return all;
     }
 
@@ -74,19 +77,23 @@ internal sealed class AuthoringCase
             foreach (string source in sources.Append(Path.Combine(s_root, "main.c")))
             {
                 string name = Path.GetRelativePath(s_root, source).Replace('/', '-');
-                string compile = source.EndsWith("main.c", StringComparison.Ordinal) ? flags.Replace("clang++", "clang").Replace("g++", "gcc") : flags;
+                string compile = source.EndsWith("main.c", StringComparison.Ordinal)
+                    ? flags.Replace("clang++", "clang").Replace("g++", "gcc") : flags;
                 string fix = "-DFIX " + Key("fix", "");
                 // What is told by file names is told by those of the sources alone.
                 plain.Add(Run(directory, $"{name}.o", $"{compile} -c", source, ""));
-                string sectioned = Key("flags", "").Contains("-fno-function-sections") ? compile : $"{compile} {Sections}";
-                pairs.Add(new ObjectPair(name, Run(directory, $"{name}.old.o", $"{sectioned} -c", source, ""), Run(directory, $"{name}.new.o", $"{sectioned} -c", source, fix)));
+                string sectioned = Key("flags", "").Contains("-fno-function-sections") ? compile
+                    : $"{compile} {Sections}";
+                pairs.Add(new ObjectPair(name, Run(directory, $"{name}.old.o", $"{sectioned} -c", source, ""),
+                    Run(directory, $"{name}.new.o", $"{sectioned} -c", source, fix)));
             }
             string program = Path.Combine(directory, "authored-" + Name);
             string target = program;
             if (IsLibrary)
             {
                 target = Path.Combine(directory, "libauthored.so");
-                Link(directory, $"{build} -shared -Wl,-soname,libauthored.so -o {target} {string.Join(' ', plain[..^1])}");
+                Link(directory, $"{build} -shared -Wl,-soname,libauthored.so -o {target} "
+                    + $"{string.Join(' ', plain[..^1])}");
                 Link(directory, $"{build} -o {program} {plain[^1]} {target} -Wl,-rpath,{directory}");
                 pairs.RemoveAt(pairs.Count - 1);
             }
@@ -116,5 +123,6 @@ internal sealed class AuthoringCase
         _ = Built.Run(words[0], words[1..]);
     }
 
-    private static string Key64(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..12];
+    private static string Key64(string text) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..12];
 }

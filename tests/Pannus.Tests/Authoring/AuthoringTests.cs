@@ -17,13 +17,15 @@ public sealed class AuthoringTests
     {
         AuthoringCase c = AuthoringCase.Read(name);
         (string target, string program, ObjectPair[] objects) = c.Compile(build);
-        PatchBuildResult result = PatchBuilder.Build(new PatchBuildInput { Objects = objects, TargetPath = target, PatchName = name });
+        PatchBuildResult result = PatchBuilder.Build(new PatchBuildInput { Objects = objects, TargetPath = target,
+            PatchName = name });
         string found = string.Join("\n", result.Findings.Select(f => $"{f.Severity} {f.Kind} {f.Symbol}: {f.Message}"));
         Assert.True(c.Verdict == result.Verdict, $"{result.Verdict}: {result.Reason}\n{found}");
         if (c.Functions is { } functions) Assert.Equal(functions.Order(), result.Functions.Select(f => f.Name).Order());
         if (c.NewFunctions.Length > 0) Assert.Equal(c.NewFunctions, result.NewFunctions.Select(f => f.Name));
         if (c.Finding is [var kind, ..])
-            Assert.Contains(result.Findings, f => f.Kind.ToString() == kind && (c.Finding.Length < 2 || f.Symbol == c.Finding[1]));
+            Assert.Contains(result.Findings, f => f.Kind.ToString() == kind
+                && (c.Finding.Length < 2 || f.Symbol == c.Finding[1]));
         Assert.Equal(c.Verdict == PatchVerdict.Made, result.Patch is not null);
         if (c.IsApplied) CheckInForce(c, program, result);
     }
@@ -48,6 +50,33 @@ public sealed class AuthoringTests
         Assert.Contains("answer", finding.Message);
     }
 
+    [Theory]
+    [InlineData("same-names")]
+    [InlineData("static-locals")]
+    [InlineData("library")]
+    public void AStrippedTargetTakesItsSymbolsFromAnotherFile(string name)
+    {
+        AuthoringCase c = AuthoringCase.Read(name);
+        (string target, string program, ObjectPair[] objects) = c.Compile("gcc -O2");
+        string symbols = target + ".symbols";
+        File.Copy(target, symbols, overwrite: true);
+        try
+        {
+            _ = Built.Run("strip", target);
+            PatchBuildResult without = PatchBuilder.Build(new PatchBuildInput { Objects = objects, TargetPath =
+                target });
+            Assert.Equal(PatchVerdict.Refused, without.Verdict);
+            PatchBuildResult result = PatchBuilder.Build(new PatchBuildInput { Objects = objects, TargetPath =
+                target, SymbolPath = symbols });
+            Assert.True(result.Verdict == PatchVerdict.Made, result.Reason);
+            CheckInForce(c, program, result);
+        }
+        finally
+        {
+            File.Copy(symbols, target, overwrite: true);
+        }
+    }
+
     private static void CheckInForce(AuthoringCase c, string path, PatchBuildResult result)
     {
         string patch = path + ".patch.o";
@@ -57,7 +86,8 @@ public sealed class AuthoringTests
         using (TargetProcess target = TargetProcess.Open(program.Id))
         using (PatchFile file = PatchFile.Open(patch))
         {
-            LivePatchResult applied = LivePatch.Apply(target, new LivePatchRequest { Patch = file, Commands = CommandFile.ReadEmbedded(file.Image)! });
+            LivePatchResult applied = LivePatch.Apply(target,
+                new LivePatchRequest { Patch = file, Commands = CommandFile.ReadEmbedded(file.Image)! });
             Assert.Equal(LivePatchStatus.Applied, applied.Status);
         }
         Assert.Equal(c.New, Ask());
