@@ -25,7 +25,7 @@ internal sealed record PatchInput(PatchFile Patch, PatchCommandSet Commands) : I
     }
 
     /// <summary>The commands in a patch's section .pannus. Errors: <see cref="PatchErrorId.CommandInvalid"/>.</summary>
-    public static PatchCommandSet ReadEmbedded(PatchFile patch) => CommandFile.ReadEmbedded(patch.Image)
+    public static PatchCommandSet ReadEmbedded(PatchFile patch) => CommandFile.ReadEmbedded(patch)
         ?? throw new PatchException(PatchErrorId.CommandInvalid, $"{patch.Path} has no commands inside (no section .pannus, "
             + "which the macros of pannus.h write). Give a command file with -CommandFile.");
 

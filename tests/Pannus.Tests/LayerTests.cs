@@ -16,11 +16,11 @@ public sealed partial class LayerTests
     private static string Engine => Path.Combine(Built.Repository, "src/Pannus");
 
     [Fact]
-    public void EveryFolderIsAFloor() =>
+    public void Every_folder_is_a_floor() =>
         Assert.Equal(s_floors.Order(), Directory.GetDirectories(Engine).Select(Path.GetFileName).Order());
 
     [Fact]
-    public void ANamespaceIsItsFolder()
+    public void A_namespace_is_its_folder()
     {
         Assert.All(Sources(), source =>
             Assert.Equal($"namespace Pannus.{source.Floor};", NamespaceLine().Match(source.Text).Value.TrimEnd()));
@@ -34,12 +34,24 @@ public sealed partial class LayerTests
     }
 
     [Fact]
-    public void NoFileUsesAFloorBelowItsOwn()
+    public void No_file_uses_a_floor_below_its_own()
     {
         string[] wrong = [.. Sources().SelectMany(s => Uses(s.Text, s.Floor).Where(u => Height(u) > Height(s.Floor))
             .Select(u => $"{s.Floor}/{s.Name} uses {u}"))];
         Assert.Empty(wrong);
     }
+
+    [Fact]
+    public void Only_Linux_calls_the_kernel()
+    {
+        Assert.Empty(Sources().Where(s => s.Floor != "Linux" && RawCall().IsMatch(s.Text)).Select(s => $"{s.Floor}/{s.Name}"));
+    }
+
+    // The readers of ELF files; the words that spinners share; the rehearsal of a call on memory of our own.
+    [Fact]
+    public void Unsafe_code_is_in_Linux_and_in_the_few_places_that_need_it() =>
+        Assert.Equal(["Borrowing/RemoteCall.cs", "Elf/ElfBytes.cs", "Elf/ElfImage.Compressed.cs", "Elf/NameSet.cs", "Holding/ProcessorClaim.cs"],
+            Sources().Where(s => s.Floor != "Linux" && Unsafe().IsMatch(s.Text)).Select(s => $"{s.Floor}/{s.Name}").Order());
 
     [Theory]
     [InlineData("using Pannus.Fleet;\n\nnamespace Pannus.Core;")]
@@ -49,7 +61,7 @@ public sealed partial class LayerTests
     [InlineData("    var a = Fleet.TargetCatalog.GetAll();")]
     [InlineData("    List<Fleet.TargetCatalog> a = [];")]
     [InlineData("    /// See <see cref=\"Fleet.TargetCatalog\"/>.")]
-    public void AUseIsSeenInEveryForm(string text) => Assert.Equal(["Fleet"], Uses(text, "Core"));
+    public void A_use_is_seen_in_every_form(string text) => Assert.Equal(["Fleet"], Uses(text, "Core"));
 
     private static int Height(string floor) => Array.IndexOf(s_floors, floor);
 
@@ -68,6 +80,12 @@ public sealed partial class LayerTests
     private static readonly Dictionary<string, HashSet<string>> s_types = typeof(PatchException).Assembly.GetTypes()
         .Where(t => t.Namespace is not null && t.Namespace.StartsWith("Pannus.", StringComparison.Ordinal))
         .GroupBy(t => t.Namespace!["Pannus.".Length..]).ToDictionary(g => g.Key, g => g.Select(t => t.Name.Split('`')[0]).ToHashSet());
+
+    [GeneratedRegex(@"\bSyscall\.(Call|Open)\b|\bLibraryImport\b|\bDllImport\b")]
+    private static partial Regex RawCall();
+
+    [GeneratedRegex(@"^[^/""]*\bunsafe\b", RegexOptions.Multiline)]
+    private static partial Regex Unsafe();
 
     [GeneratedRegex(@"^namespace [\w.]+;", RegexOptions.Multiline)]
     private static partial Regex NamespaceLine();

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using Pannus.Core;
 using Pannus.Holding;
 using Pannus.Linux;
@@ -47,13 +46,13 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
     {
         if (cancellation.IsCancellationRequested)
             throw new PatchException(PatchErrorId.Interrupted, $"Interrupted before {target.DisplayName} was touched.");
-        int file = CreateFile(request);
+        using Descriptor file = CreateFile(request);
         List<MapSegment> mapped = [];
         try
         {
             foreach (MapSegment s in request.Segments)
             {
-                long result = calls.Map(target.Id, s.Address, s.Length, s.Access, file, s.Offset);
+                long result = calls.Map(target.Id, s.Address, s.Length, s.Access, file.Number, s.Offset);
                 if (result < 0)
                 {
                     target.CheckStillThere();
@@ -71,10 +70,6 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
             foreach (MapSegment s in mapped) _ = calls.Unmap(target.Id, s.Address, s.Length);
             target.Refresh();
             throw;
-        }
-        finally
-        {
-            _ = Syscall.Call(Syscall.Close, file);
         }
     }
 
@@ -139,15 +134,7 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
     }
 
     // A memfd of ours: the target need not be able to see it, and keeps it by the mapping alone.
-    private static unsafe int CreateFile(MapRequest request)
-    {
-        const long closeOnExec = 1;
-        byte[] name = [.. Encoding.UTF8.GetBytes(request.MemfdName), 0];
-        long file;
-        fixed (byte* p = name) file = Syscall.Call(Syscall.MemfdCreate, (long)p, closeOnExec);
-        long result = file < 0 ? file : Syscall.Call(Syscall.Ftruncate, file, (long)request.FileSize);
-        if (result >= 0) return (int)file;
-        if (file >= 0) _ = Syscall.Call(Syscall.Close, file);
-        throw new PatchException(PatchErrorId.NoAddressSpace, $"No memory for the patch: {Errno.Text(-result)}.");
-    }
+    private static Descriptor CreateFile(MapRequest request) =>
+        Descriptor.TryCreateMemory(request.MemfdName, request.FileSize, out long error)
+            ?? throw new PatchException(PatchErrorId.NoAddressSpace, $"No memory for the patch: {Errno.Text(-error)}.");
 }

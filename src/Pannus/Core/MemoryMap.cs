@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Pannus.Core;
 
 /// <summary>A snapshot of <c>/proc/PID/maps</c>, in ascending order of addresses.</summary>
-public sealed class MemoryMap
+internal sealed class MemoryMap
 {
     private readonly MemoryRegion[] _regions;
 

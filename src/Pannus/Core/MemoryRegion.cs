@@ -2,7 +2,7 @@ namespace Pannus.Core;
 
 /// <summary>Access rights of a mapping, as in the second column of <c>/proc/PID/maps</c> (proc(5)).</summary>
 [Flags]
-public enum MemoryAccess
+internal enum MemoryAccess
 {
     /// <summary>No access.</summary>
     None = 0,
@@ -24,7 +24,7 @@ public enum MemoryAccess
 /// <param name="Device">Device number of the file, as in stat(2); 0 when there is none.</param>
 /// <param name="Inode">Inode of the file; 0 when there is none.</param>
 /// <param name="Path">Path as the kernel prints it, with " (deleted)" when it is; empty for anonymous memory.</param>
-public readonly record struct MemoryRegion(
+internal readonly record struct MemoryRegion(
     ulong Start, ulong End, MemoryAccess Access, ulong Offset, ulong Device, ulong Inode, string Path)
 {
     /// <summary>Size in bytes.</summary>

@@ -17,8 +17,7 @@ internal sealed unsafe class ElfBytes : IDisposable
 {
     private const long LargestFile = 1L << 36, ReadAtOnce = 1 << 20, Large = 8 << 20;
     private const ulong MostRead = 1ul << 30;
-    private const long ProtReadWrite = 3, MapPrivateAnonymousNoReserve = 0x4022;
-    private const int ChunkShift = 16, MadviseHugePage = 14;
+    private const int ChunkShift = 16;
 
     private readonly byte* _start;
     private readonly byte[]? _array; // Pinned; null for a file.
@@ -55,14 +54,14 @@ internal sealed unsafe class ElfBytes : IDisposable
     public static ElfBytes Open(string path, string name)
     {
         SafeFileHandle file = RegularFile.OpenHandle(path, name, LargestFile, out FileIdentity identity);
-        long start = identity.Size == 0 ? 0
-            : Syscall.Call(Syscall.Mmap, 0, identity.Size, ProtReadWrite, MapPrivateAnonymousNoReserve, -1);
+        long error = 0;
+        byte* start = identity.Size == 0 ? null : OwnMemory.TryAllocate(identity.Size, out error);
         // Large tables are read whole: a few large pages instead of thousands.
-        if (identity.Size >= Large) _ = Syscall.Call(Syscall.Madvise, start, identity.Size, MadviseHugePage);
-        if (start is not 0 and not (< 0 and > -4096)) return new ElfBytes((byte*)start, file, identity, name);
+        if (identity.Size >= Large && start is not null) OwnMemory.PreferHugePages(start, identity.Size);
+        if (start is not null) return new ElfBytes(start, file, identity, name);
         file.Dispose();
-        if (start == 0) return FromArray([], name);
-        throw new PatchException(PatchErrorId.PatchFileInvalid, $"{name}: no memory to read it: {Errno.Text(-start)}.");
+        if (error == 0) return FromArray([], name);
+        throw new PatchException(PatchErrorId.PatchFileInvalid, $"{name}: no memory to read it: {Errno.Text(-error)}.");
     }
 
     public static ElfBytes FromArray(byte[] data, string name)
@@ -101,7 +100,7 @@ internal sealed unsafe class ElfBytes : IDisposable
         _isDisposed = true;
         if (_file is null) return;
         _file.Dispose();
-        _ = Syscall.Call(Syscall.Munmap, (long)_start, (long)Length);
+        OwnMemory.Unmap(_start, Length);
     }
 
     private void Require(ulong from, ulong to)
@@ -130,8 +129,8 @@ internal sealed unsafe class ElfBytes : IDisposable
         if ((_read += to - from) > MostRead) throw Invalid($"it takes more than {MostRead >> 30} GiB to read");
         while (from < to)
         {
-            long wanted = (long)Math.Min(to - from, ReadAtOnce);
-            long read = Syscall.Call(Syscall.Pread64, _file!.DangerousGetHandle(), (long)(_start + from), wanted, (long)from);
+            var piece = new Span<byte>(_start + from, (int)Math.Min(to - from, ReadAtOnce));
+            long read = Descriptor.ReadAt((int)_file!.DangerousGetHandle(), (long)from, piece);
             if (read == -Errno.EINTR) continue;
             if (read < 0) throw Invalid($"cannot be read: {Errno.Text(-read)}");
             if (read == 0) throw Invalid("it has become shorter while it was read");

@@ -5,7 +5,7 @@ using Pannus.Core;
 namespace Pannus.Elf;
 
 // Sections that are compressed (gABI, "Section Compression"; before that GNU's .zdebug_*).
-public sealed partial class ElfImage
+internal sealed partial class ElfImage
 {
     private const uint Zlib = 1, Zstandard = 2;
     private const ulong LargestContent = 1u << 31, MostTimes = 4096;

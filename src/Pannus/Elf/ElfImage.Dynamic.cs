@@ -4,7 +4,7 @@ using Pannus.Core;
 namespace Pannus.Elf;
 
 // The dynamic section (gABI, "Dynamic Section"), and what stands in notes and PT_INTERP.
-public sealed partial class ElfImage
+internal sealed partial class ElfImage
 {
     private const uint NtGnuBuildId = 3;
     private Dictionary<DynamicTag, ulong>? _dynamic;

@@ -4,7 +4,7 @@ namespace Pannus.Elf;
 
 // Where functions begin and end, by the table of .eh_frame_hdr (LSB Core, "The .eh_frame_hdr section"), which stays in a
 // stripped file.
-public sealed partial class ElfImage
+internal sealed partial class ElfImage
 {
     private const byte WordCount = 0x03, TableOfWords = 0x3b; // DW_EH_PE_udata4; datarel and sdata4
     private const int EntrySize = 8, MostFunctions = 1 << 24;

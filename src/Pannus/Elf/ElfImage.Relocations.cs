@@ -4,7 +4,7 @@ using Pannus.Core;
 namespace Pannus.Elf;
 
 // Relocations (gABI, "Relocation", and "Relative Relocations" for DT_RELR).
-public sealed partial class ElfImage
+internal sealed partial class ElfImage
 {
     /// <summary>
     /// The relocations that a dynamic linker would do: DT_RELA, DT_REL, DT_JMPREL and DT_RELR. Error:

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Pannus.Elf;
 
 // The symbol tables (gABI, "Symbol Table").
-public sealed partial class ElfImage
+internal sealed partial class ElfImage
 {
     private ElfSymbolTable? _symbolTable, _dynamicSymbols;
 

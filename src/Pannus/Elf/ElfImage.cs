@@ -7,7 +7,7 @@ namespace Pannus.Elf;
 /// A little-endian ELF file, or a module as it lies in a process, seen without copying it (gABI, chapters 4 and 5).
 /// Any file may be given: a wrong one leads to <see cref="PatchErrorId.PatchFileInvalid"/>, never to more.
 /// </summary>
-public sealed partial class ElfImage : IDisposable
+internal sealed partial class ElfImage : IDisposable
 {
     private const ulong LargestModule = 1ul << 30;
     private const int MostHeaders = 1 << 20;

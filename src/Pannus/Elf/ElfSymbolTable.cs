@@ -6,7 +6,7 @@ using System.Runtime.InteropServices;
 namespace Pannus.Elf;
 
 /// <summary>A symbol table, read where it lies: no object and no string is made for a symbol that nobody asks for.</summary>
-public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
+internal sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
 {
     private readonly ElfImage _image;
     private readonly ulong _offset, _stringsOffset, _stringsSize;
@@ -219,7 +219,7 @@ public sealed class ElfSymbolTable : IReadOnlyList<ElfSymbol>
 internal delegate bool Utf8NamePredicate(ReadOnlySpan<byte> name);
 
 /// <summary>A symbol (gABI, "Symbol Table").</summary>
-public readonly struct ElfSymbol
+internal readonly struct ElfSymbol
 {
     private const ushort Undefined = 0, FirstReserved = 0xff00, Absolute = 0xfff1, Common = 0xfff2, Extended = 0xffff;
 

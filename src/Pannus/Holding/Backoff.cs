@@ -6,7 +6,7 @@ namespace Pannus.Holding;
 /// Waiting for something that is a few microseconds away, on another processor or on this very one: poll, then give
 /// the processor away, then sleep.
 /// </summary>
-internal static unsafe class Backoff
+internal static class Backoff
 {
     private const int Polls = 256, Yields = 512;
     private const long SleepNanoseconds = 20_000;
@@ -21,17 +21,12 @@ internal static unsafe class Backoff
         if (isApart && round < Polls) return;
         if (round < Yields)
         {
-            _ = Syscall.Call(Syscall.SchedYield);
+            Scheduler.Yield();
             return;
         }
         Sleep();
     }
 
     /// <summary>Gives the processor away for some 50 microseconds, most of which the timer itself takes.</summary>
-    public static void Sleep()
-    {
-        // struct timespec: seconds, nanoseconds.
-        long* time = stackalloc long[2] { 0, SleepNanoseconds };
-        _ = Syscall.Call(Syscall.Nanosleep, (long)time, 0);
-    }
+    public static void Sleep() => Scheduler.Sleep(SleepNanoseconds);
 }

@@ -11,7 +11,7 @@ namespace Pannus.Holding;
 /// A class and not an interface: the first call of each place that calls an interface has to find out what to call, which
 /// takes longer than the call.
 /// </remarks>
-public abstract class HeldProcess : IMemory
+internal abstract class HeldProcess : IMemory
 {
     private protected HeldProcess()
     {

@@ -8,7 +8,7 @@ namespace Pannus.Holding;
 /// </param>
 /// <param name="StackPointer">Stack pointer.</param>
 /// <param name="InSyscall">Whether it was inside the kernel when it was stopped.</param>
-public readonly record struct HeldThread(int Id, ulong ProgramCounter, ulong StackPointer, bool InSyscall)
+internal readonly record struct HeldThread(int Id, ulong ProgramCounter, ulong StackPointer, bool InSyscall)
 {
     private const ulong SyscallLength = 2; // syscall, sysenter and int 0x80 alike
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Pannus.Core;
 using Pannus.Linux;
@@ -18,7 +19,7 @@ namespace Pannus.Holding;
 /// what it was; kernel-patch/ABI.md, PCNTL_HOLD), because then nothing was executed on that stack between the look and the
 /// end of the hold. Of all others the kernel gives new records, which come behind those of the look.
 /// </remarks>
-internal sealed unsafe class KernelHold : HeldProcess, IDisposable
+internal sealed class KernelHold : HeldProcess, IDisposable
 {
     // struct pannus_thread (kernel-patch/ABI.md).
     [StructLayout(LayoutKind.Sequential)]
@@ -40,7 +41,8 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
     private readonly KernelCalls _calls;
     private Record[] _threads = [];
     private bool[] _hasRun = [];
-    private int _hold = -1, _early, _count;
+    private readonly Descriptor _hold = new();
+    private int _early, _count;
     private long _heldSince;
 
     public KernelHold(TargetProcess target, KernelCalls calls)
@@ -51,7 +53,7 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
 
     public override int ThreadCount => _count;
 
-    public override bool IsSealed => Syscall.Call(Syscall.Read, _hold, 0, 0) == 0;
+    public override bool IsSealed => _hold.Read([]) == 0;
 
     /// <summary>How long the target has been, or was, held.</summary>
     public TimeSpan Pause { get; private set; }
@@ -61,7 +63,7 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
     {
         long look = _calls.LookAt(_target.Id);
         if (look < 0) return look;
-        _hold = (int)look;
+        _hold.Replace((int)look);
         long result = ReadThreads(0);
         if (result < 0) return Abandon(result);
         _count = _early = (int)result;
@@ -73,12 +75,12 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
     /// <summary>Stops the target for at most this long. Returns 0 or -errno; then a look is to be made again.</summary>
     public long Start(int milliseconds)
     {
-        bool hasLooked = _hold >= 0;
+        bool hasLooked = _hold.IsOpen;
         _heldSince = Stopwatch.GetTimestamp();
-        long result = hasLooked ? _calls.HoldAfterLook(_hold, milliseconds) : _calls.Hold(_target.Id, milliseconds);
+        long result = hasLooked ? _calls.HoldAfterLook(_hold.Number, milliseconds) : _calls.Hold(_target.Id, milliseconds);
         if (result < 0) return Abandon(result);
         if (hasLooked) _heldSince = Stopwatch.GetTimestamp() - (result * Stopwatch.Frequency / 1_000_000_000);
-        else _hold = (int)result;
+        else _hold.Replace((int)result);
         result = ReadThreads(_early);
         if (result < 0) return Abandon(result);
         _count = _early + (int)result;
@@ -110,14 +112,7 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
     public override int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
 
     // Through the hold, which writes nothing once it has ended.
-    public override int Write(ulong address, ReadOnlySpan<byte> data)
-    {
-        fixed (byte* p = data)
-        {
-            long count = Syscall.Call(Syscall.Pwrite64, _hold, (long)p, data.Length, (long)address);
-            return count < 0 ? 0 : (int)count;
-        }
-    }
+    public override int Write(ulong address, ReadOnlySpan<byte> data) => (int)Math.Max(_hold.WriteAt((long)address, data), 0);
 
     /// <summary>Makes room for more threads, after EMSGSIZE.</summary>
     public void Grow() => MakeRoom(_threads.Length * 2);
@@ -125,7 +120,7 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
     /// <summary>Lets the target go.</summary>
     public void End()
     {
-        if (_hold < 0) return;
+        if (!_hold.IsOpen) return;
         _ = _calls.LetGo(_target.Id);
         Pause = Stopwatch.GetElapsedTime(_heldSince);
         // What is behind the descriptor takes its time, which is not the target's.
@@ -139,7 +134,7 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
     {
         using var hold = new KernelHold(target, calls);
         _ = hold.LookEarly();
-        if (hold._hold < 0) return;
+        if (!hold._hold.IsOpen) return;
         for (int i = 0; i < Math.Min(hold.ThreadCount, 1); i++)
         {
             _ = hold.GetThread(i);
@@ -151,17 +146,14 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
         _ = hold.Write(target.Executable.Start, []);
         hold.End();
         // There is no such descriptor.
-        hold._hold = int.MaxValue;
+        hold._hold.Replace(int.MaxValue);
         _ = hold.Start(1);
     }
 
     private long ReadThreads(int from)
     {
-        fixed (Record* p = _threads)
-        {
-            long size = Syscall.Call(Syscall.Read, _hold, (long)(p + from), (long)(_threads.Length - from) * sizeof(Record));
-            return size < 0 ? size : size / sizeof(Record);
-        }
+        long size = _hold.Read(MemoryMarshal.AsBytes(_threads.AsSpan(from)));
+        return size < 0 ? size : size / Unsafe.SizeOf<Record>();
     }
 
     private void MakeRoom(int threads)
@@ -178,8 +170,8 @@ internal sealed unsafe class KernelHold : HeldProcess, IDisposable
 
     private void Close()
     {
-        if (_hold >= 0) _ = Syscall.Call(Syscall.Close, _hold);
-        (_hold, _early, _count) = (-1, 0, 0);
+        _hold.Dispose();
+        (_early, _count) = (0, 0);
         Array.Clear(_hasRun);
     }
 }

@@ -14,14 +14,12 @@ namespace Pannus.Holding;
 /// </remarks>
 internal static class MemorySharers
 {
-    private const int KcmpVm = 1;
-
     /// <summary>Id of such a process; null when there is none.</summary>
     public static int? Find(TargetProcess target)
     {
         // Of a process whose first thread has ended that thread has no memory any more.
         foreach (int id in ProcFile.ProcessIds())
-            if (id != target.Id && Syscall.Call(Syscall.Kcmp, target.ViewId, id, KcmpVm) == 0) return id;
+            if (id != target.Id && Processes.ShareMemory(target.ViewId, id)) return id;
         return null;
     }
 }

@@ -19,12 +19,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
     /// <summary>How long a claim lasts at most.</summary>
     public static readonly TimeSpan LongestClaim = TimeSpan.FromMilliseconds(2);
 
-    /// <summary>Bytes of a cpu_set_t.</summary>
-    public const int MaskSize = 128;
-
     private const int MostProcessors = 64, StackSize = 128 * 1024;
-    private const int FutexWaitPrivate = 128, FutexWakePrivate = 129;
-    private const int SchedOther = 0, SchedFifo = 1;
 
     // Words that the spinners and the owner share. They lie outside the heap: futex(2) needs an address that stays.
     [StructLayout(LayoutKind.Sequential)]
@@ -39,7 +34,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
     private readonly Shared* _shared;
     private readonly Thread[] _spinners;
     private readonly int _own;
-    private readonly byte[] _ownMask = new byte[MaskSize];
+    private readonly byte[] _ownMask = new byte[Scheduler.MaskSize];
 
     private ProcessorClaim(List<int> processors)
     {
@@ -57,7 +52,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
     public static ProcessorClaim? TryPrepare(ReadOnlySpan<byte> mask)
     {
         List<int> processors = [];
-        for (int p = 0; p < MaskSize * 8; p++)
+        for (int p = 0; p < Scheduler.MaskSize * 8; p++)
             if ((mask[p / 8] >> (p % 8) & 1) != 0) processors.Add(p);
         if (processors.Count is 0 or > MostProcessors) return null;
         var claim = new ProcessorClaim(processors);
@@ -97,7 +92,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
     // First this thread: a spinner on the processor that it runs on would keep it from running.
     private bool TryTakeOwn()
     {
-        fixed (byte* mask = _ownMask) _ = Syscall.Call(Syscall.SchedGetaffinity, 0, MaskSize, (long)mask);
+        _ = Scheduler.GetProcessors(0, _ownMask);
         if (TakeProcessor(_own)) return true;
         ReleaseOwn();
         return false;
@@ -105,9 +100,8 @@ internal sealed unsafe class ProcessorClaim : IDisposable
 
     private void ReleaseOwn()
     {
-        int priority = 0;
-        _ = Syscall.Call(Syscall.SchedSetscheduler, 0, SchedOther, (long)&priority);
-        fixed (byte* mask = _ownMask) _ = Syscall.Call(Syscall.SchedSetaffinity, 0, MaskSize, (long)mask);
+        _ = Scheduler.TrySetClass(0, Scheduler.Other, priority: 0);
+        _ = Scheduler.TrySetProcessors(0, _ownMask);
     }
 
     private bool TryTakeOthers()
@@ -130,7 +124,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
     private void Signal(int claim)
     {
         Volatile.Write(ref _shared->Claim, claim);
-        _ = Syscall.Call(Syscall.Futex, (long)&_shared->Claim, FutexWakePrivate, int.MaxValue);
+        Futex.WakeAll(&_shared->Claim);
     }
 
     private void Serve(int index, int processor)
@@ -145,7 +139,7 @@ internal sealed unsafe class ProcessorClaim : IDisposable
             if (claim == -1) return;
             if ((claim & 1) == 0)
             {
-                _ = Syscall.Call(Syscall.Futex, (long)&shared->Claim, FutexWaitPrivate, claim);
+                Futex.Wait(&shared->Claim, claim);
                 continue;
             }
             Volatile.Write(ref shared->Taken[index], claim);
@@ -158,11 +152,9 @@ internal sealed unsafe class ProcessorClaim : IDisposable
 
     private static bool TakeProcessor(int processor)
     {
-        byte* mask = stackalloc byte[MaskSize];
-        new Span<byte>(mask, MaskSize).Clear();
+        Span<byte> mask = stackalloc byte[Scheduler.MaskSize];
+        mask.Clear();
         mask[processor / 8] = (byte)(1 << (processor % 8));
-        int priority = 1; // struct sched_param
-        return Syscall.Call(Syscall.SchedSetaffinity, 0, MaskSize, (long)mask) == 0
-            && Syscall.Call(Syscall.SchedSetscheduler, 0, SchedFifo, (long)&priority) == 0;
+        return Scheduler.TrySetProcessors(0, mask) && Scheduler.TrySetClass(0, Scheduler.Fifo, priority: 1);
     }
 }

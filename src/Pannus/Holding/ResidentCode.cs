@@ -26,7 +26,7 @@ internal static class ResidentCode
         {
             foreach (MemoryRegion region in regions)
                 if (region.Access.HasFlag(MemoryAccess.Execute) && Path.GetFileName(region.Path) == file)
-                    _ = Syscall.Call(Syscall.Mlock, (long)region.Start, (long)region.Size);
+                    OwnMemory.Lock(region.Start, region.Size);
         }
     }
 }

@@ -29,9 +29,9 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
     private const int Most = 64;
 
     private readonly List<HeldThread> _threads = [];
-    private readonly List<int> _descriptors = [];
+    private readonly List<Descriptor> _descriptors = [];
     private readonly List<long> _runs = [];
-    private readonly byte[] _processors = new byte[ProcessorClaim.MaskSize];
+    private readonly byte[] _processors = new byte[Scheduler.MaskSize];
     private readonly byte[] _buffer = new byte[128];
     private ProcessorClaim? _claim;
     private bool _isSealed;
@@ -47,8 +47,7 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
     {
         if (Count == Most || !IsOrdinary(tid)) return false;
         if (ProcessStatus.TryRead(tid) is not { TracerId: 0, State: ('S' or 'D') and var state }) return false;
-        int descriptor = Syscall.Open($"/proc/{tid}/schedstat", Syscall.ORdonly);
-        if (descriptor < 0) return false;
+        if (Descriptor.TryOpen($"/proc/{tid}/schedstat", OpenMode.Read) is not { } descriptor) return false;
         long runs = RunCount(descriptor);
         if (runs > 0 && TryReadCall(tid, isUninterruptible: state == 'D') is { } thread && RunCount(descriptor) == runs && AddProcessors(tid))
         {
@@ -57,7 +56,7 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
             _runs.Add(runs);
             return true;
         }
-        _ = Syscall.Call(Syscall.Close, descriptor);
+        descriptor.Dispose();
         return false;
     }
 
@@ -93,14 +92,14 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
     {
         Unseal();
         _claim?.Dispose();
-        foreach (int descriptor in _descriptors) _ = Syscall.Call(Syscall.Close, descriptor);
+        foreach (Descriptor descriptor in _descriptors) descriptor.Dispose();
         _descriptors.Clear();
         _threads.Clear();
         _runs.Clear();
     }
 
     // SCHED_OTHER, SCHED_BATCH, SCHED_IDLE: a real-time thread would not have to wait for one of ours.
-    private static bool IsOrdinary(int tid) => Syscall.Call(Syscall.SchedGetscheduler, tid) is 0 or 3 or 5;
+    private static bool IsOrdinary(int tid) => Scheduler.GetClass(tid) is Scheduler.Other or Scheduler.Batch or Scheduler.Idle;
 
     private HeldThread? TryReadCall(int tid, bool isUninterruptible)
     {
@@ -121,18 +120,18 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
 
     // proc(5), /proc/PID/schedstat: time on a processor, time waiting for one, number of times it was given one. All 0 where
     // the kernel does not count (CONFIG_SCHED_INFO).
-    private long RunCount(int descriptor)
+    private long RunCount(Descriptor descriptor)
     {
-        int length = ProcessMemory.ReadAt(descriptor, _buffer);
+        int length = (int)descriptor.ReadAt(0, _buffer);
         if (length <= 0) return -1;
         ReadOnlySpan<byte> text = _buffer.AsSpan(0, length).TrimEnd((byte)'\n');
         return Utf8Parser.TryParse(text[(text.LastIndexOf((byte)' ') + 1)..], out long count, out _) ? count : -1;
     }
 
-    private unsafe bool AddProcessors(int tid)
+    private bool AddProcessors(int tid)
     {
-        byte* mask = stackalloc byte[ProcessorClaim.MaskSize];
-        long size = Syscall.Call(Syscall.SchedGetaffinity, tid, ProcessorClaim.MaskSize, (long)mask);
+        Span<byte> mask = stackalloc byte[Scheduler.MaskSize];
+        long size = Scheduler.GetProcessors(tid, mask);
         for (int i = 0; i < size; i++) _processors[i] |= mask[i];
         return size > 0;
     }

@@ -49,7 +49,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
     {
         _target = target;
         _sleepers = new Sleepers(target.Architecture.Syscalls);
-        _tracerId = (int)Syscall.Call(Syscall.Gettid);
+        _tracerId = Scheduler.ThreadId;
     }
 
     public override int ThreadCount => _stopped + (_isEarly ? 0 : _sleepers.Count);

@@ -7,11 +7,11 @@ namespace Pannus.Holding;
 /// Keeps the calling thread off the processors that threads of the target run on (sched_setaffinity(2)): what it does
 /// before a stop should cost them nothing, and a stop is waited for without standing in its way.
 /// </summary>
-internal sealed unsafe class TracerPlacement : IDisposable
+internal sealed class TracerPlacement : IDisposable
 {
     private const int MostLookedAt = 16, MostFollowed = 4;
 
-    private readonly byte[] _own = new byte[ProcessorClaim.MaskSize];
+    private readonly byte[] _own = new byte[Scheduler.MaskSize];
     private readonly byte[] _mask;
     private readonly ThreadStat[] _followed = new ThreadStat[MostFollowed];
     private int _count;
@@ -19,7 +19,7 @@ internal sealed unsafe class TracerPlacement : IDisposable
     /// <summary>Begins with the processors that the calling thread may run on.</summary>
     public TracerPlacement()
     {
-        fixed (byte* own = _own) _ = Syscall.Call(Syscall.SchedGetaffinity, 0, ProcessorClaim.MaskSize, (long)own);
+        _ = Scheduler.GetProcessors(0, _own);
         _mask = [.. _own];
     }
 
@@ -31,7 +31,7 @@ internal sealed unsafe class TracerPlacement : IDisposable
     {
         if (processor < 0 || processor >= _mask.Length * 8 || (_mask[processor / 8] >> (processor % 8) & 1) == 0) return;
         _mask[processor / 8] ^= (byte)(1 << (processor % 8));
-        if (_mask.AsSpan().ContainsAnyExcept((byte)0) && TrySet(_mask)) return;
+        if (_mask.AsSpan().ContainsAnyExcept((byte)0) && Scheduler.TrySetProcessors(0, _mask)) return;
         _mask[processor / 8] ^= (byte)(1 << (processor % 8));
         IsApart = false;
     }
@@ -75,11 +75,6 @@ internal sealed unsafe class TracerPlacement : IDisposable
     {
         for (int i = 0; i < _count; i++) _followed[i].Dispose();
         _count = 0;
-        if (!_mask.AsSpan().SequenceEqual(_own)) _ = TrySet(_own);
-    }
-
-    private static bool TrySet(byte[] processors)
-    {
-        fixed (byte* mask = processors) return Syscall.Call(Syscall.SchedSetaffinity, 0, processors.Length, (long)mask) == 0;
+        if (!_mask.AsSpan().SequenceEqual(_own)) _ = Scheduler.TrySetProcessors(0, _own);
     }
 }

@@ -8,8 +8,7 @@ namespace Pannus.Holding;
 /// </summary>
 internal struct TracerPriority
 {
-    // getpriority(2) as a bare syscall gives 20 less the nice value.
-    private const int PrioProcess = 0, Highest = -20, Offset = 20;
+    private const int Highest = -20;
 
     private int _own;
     private bool _isRaised;
@@ -18,14 +17,14 @@ internal struct TracerPriority
     public void Raise()
     {
         if (_isRaised) return;
-        _own = Offset - (int)Syscall.Call(Syscall.Getpriority, PrioProcess, 0);
-        _isRaised = Syscall.Call(Syscall.Setpriority, PrioProcess, 0, Highest) == 0;
+        _own = Scheduler.Nice;
+        _isRaised = Scheduler.TrySetNice(Highest);
     }
 
     /// <summary>Gives it back: what else the thread has to do, its own end included, is as urgent as it ever was.</summary>
     public void Lower()
     {
-        if (_isRaised) _ = Syscall.Call(Syscall.Setpriority, PrioProcess, 0, _own);
+        if (_isRaised) _ = Scheduler.TrySetNice(_own);
         _isRaised = false;
     }
 }

@@ -11,7 +11,7 @@ namespace Pannus.Holding;
 /// </summary>
 internal static class TracerThread
 {
-    private const int StackSize = 256 * 1024, PrSetTimerSlack = 29;
+    private const int StackSize = 256 * 1024;
 
     /// <summary>
     /// Runs <paramref name="work"/> for a target and returns when the thread has ended; its exception is rethrown here.
@@ -23,8 +23,8 @@ internal static class TracerThread
         ExceptionDispatchInfo? failure = null;
         var thread = new Thread(() =>
         {
-            // It sleeps for microseconds (PR_SET_TIMERSLACK(2const)), to which the kernel would add 50.
-            _ = Syscall.Call(Syscall.Prctl, PrSetTimerSlack, 1);
+            // It sleeps for microseconds, to which the kernel would add 50.
+            Scheduler.SetTimerSlack(1);
             try
             {
                 work();

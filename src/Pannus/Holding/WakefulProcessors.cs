@@ -12,26 +12,22 @@ namespace Pannus.Holding;
 /// The request ends with its descriptor, also when this process dies. Where it can't be made (only root may by default, few
 /// containers have the device), stops take longer.
 /// </remarks>
-internal readonly unsafe struct WakefulProcessors : IDisposable
+internal readonly struct WakefulProcessors : IDisposable
 {
     private const string Device = "/dev/cpu_dma_latency";
 
-    private readonly int _descriptor;
+    private readonly Descriptor? _descriptor;
 
-    private WakefulProcessors(int descriptor) => _descriptor = descriptor;
+    private WakefulProcessors(Descriptor? descriptor) => _descriptor = descriptor;
 
     /// <summary>Makes the request.</summary>
     public static WakefulProcessors Request()
     {
-        int descriptor = Syscall.Open(Device, Syscall.OWronly);
-        int microseconds = 0;
-        if (descriptor >= 0) _ = Syscall.Call(Syscall.Write, descriptor, (long)&microseconds, sizeof(int));
+        Descriptor? descriptor = Descriptor.TryOpen(Device, OpenMode.Write);
+        _ = descriptor?.Write([0, 0, 0, 0]);
         return new WakefulProcessors(descriptor);
     }
 
     /// <summary>Takes it back.</summary>
-    public void Dispose()
-    {
-        if (_descriptor >= 0) _ = Syscall.Call(Syscall.Close, _descriptor);
-    }
+    public void Dispose() => _descriptor?.Dispose();
 }

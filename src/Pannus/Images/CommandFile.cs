@@ -44,7 +44,10 @@ public static class CommandFile
     }
 
     /// <summary>Reads the commands inside a patch file; null when it has none. Error: <see cref="PatchErrorId.CommandInvalid"/>.</summary>
-    public static PatchCommandSet? ReadEmbedded(ElfImage patch)
+    public static PatchCommandSet? ReadEmbedded(PatchFile patch) => ReadEmbedded(patch.Image);
+
+    /// <summary>As the other, of the ELF image.</summary>
+    internal static PatchCommandSet? ReadEmbedded(ElfImage patch)
     {
         if (patch.FindSection(SectionName) is not { } section) return null;
         // Each object that was linked in may have padded its part with NULs.

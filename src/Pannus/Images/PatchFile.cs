@@ -30,7 +30,7 @@ public sealed class PatchFile : IDisposable
     public string Sha256 { get; }
 
     /// <summary>The contents as ELF.</summary>
-    public ElfImage Image { get; }
+    internal ElfImage Image { get; }
 
     /// <summary>What it is for.</summary>
     internal TargetArchitecture Architecture { get; }

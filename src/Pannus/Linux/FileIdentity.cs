@@ -14,7 +14,7 @@ namespace Pannus.Linux;
 internal readonly unsafe record struct FileIdentity(ulong Device, ulong Inode, long Size, long Modified, long Changed)
 {
     // struct stat of x86-64 (asm/stat.h).
-    private const int StatSize = 144;
+    private const int StatSize = 144, InodeOffset = 8, ModeOffset = 24, SizeOffset = 48, ModifiedOffset = 88, ChangedOffset = 104;
     private const uint TypeMask = 0xf000, Regular = 0x8000; // S_IFMT, S_IFREG
     private const long NanosecondsPerSecond = 1_000_000_000;
 
@@ -41,11 +41,11 @@ internal readonly unsafe record struct FileIdentity(ulong Device, ulong Inode, l
         if (Syscall.Call(Syscall.Fstat, descriptor, (long)stat) != 0) return "";
         // makedev(3).
         ulong device = *(ulong*)stat, major = (device >> 8) & 0xfff, minor = (device & 0xff) | ((device >> 12) & 0xfff00);
-        return string.Create(CultureInfo.InvariantCulture, $"{major:x2}:{minor:x2}:{*(ulong*)(stat + 8)}");
+        return string.Create(CultureInfo.InvariantCulture, $"{major:x2}:{minor:x2}:{*(ulong*)(stat + InodeOffset)}");
     }
 
-    private static FileIdentity? Read(byte* stat) => (*(uint*)(stat + 24) & TypeMask) != Regular ? null : new FileIdentity(
-        *(ulong*)stat, *(ulong*)(stat + 8), *(long*)(stat + 48), Time(stat + 88), Time(stat + 104));
+    private static FileIdentity? Read(byte* stat) => (*(uint*)(stat + ModeOffset) & TypeMask) != Regular ? null : new FileIdentity(
+        *(ulong*)stat, *(ulong*)(stat + InodeOffset), *(long*)(stat + SizeOffset), Time(stat + ModifiedOffset), Time(stat + ChangedOffset));
 
     private static long Time(byte* at) => *(long*)at * NanosecondsPerSecond + *(long*)(at + 8);
 }

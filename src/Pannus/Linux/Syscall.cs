@@ -42,12 +42,6 @@ internal static unsafe partial class Syscall
         }
     }
 
-    /// <summary>read(2). Returns the number of bytes read, 0 at the end, or -errno.</summary>
-    public static long ReadFrom(int descriptor, Span<byte> buffer)
-    {
-        fixed (byte* p = buffer) return Call(Read, descriptor, (long)p, buffer.Length);
-    }
-
     /// <summary>Whether poll(2) finds a descriptor readable at once.</summary>
     public static bool IsReadable(int descriptor)
     {

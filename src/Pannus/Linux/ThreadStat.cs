@@ -12,10 +12,10 @@ internal struct ThreadStat : IDisposable
     // Behind the name, the state is the first field and the processor the 37th.
     private const int ProcessorField = 36;
 
-    private int _descriptor;
+    private Descriptor? _descriptor;
 
     /// <summary>Of no thread.</summary>
-    public static ThreadStat None => new() { _descriptor = -1, State = 'X', Processor = -1 };
+    public static ThreadStat None => new() { State = 'X', Processor = -1 };
 
     /// <summary>State letter: R, S, D, T, t, Z, X. X as well when the thread is gone.</summary>
     public char State { get; private set; }
@@ -27,19 +27,12 @@ internal struct ThreadStat : IDisposable
     public readonly bool IsBusy => State is 'R' or 'D';
 
     /// <summary>Whether that is the processor that the calling thread runs on.</summary>
-    public readonly unsafe bool IsHere
-    {
-        get
-        {
-            uint processor = 0;
-            return Syscall.Call(Syscall.Getcpu, (long)&processor) == 0 && processor == Processor;
-        }
-    }
+    public readonly bool IsHere => Scheduler.Processor is >= 0 and var here && here == Processor;
 
     /// <summary>Opens the file and reads it a first time.</summary>
     public static ThreadStat Open(int pid, int tid)
     {
-        var stat = new ThreadStat { _descriptor = Syscall.Open($"/proc/{pid}/task/{tid}/stat", Syscall.ORdonly) };
+        var stat = new ThreadStat { _descriptor = Descriptor.TryOpen($"/proc/{pid}/task/{tid}/stat", OpenMode.Read) };
         stat.Read();
         return stat;
     }
@@ -55,7 +48,7 @@ internal struct ThreadStat : IDisposable
     public void Read()
     {
         Span<byte> text = stackalloc byte[1024];
-        int length = _descriptor < 0 ? 0 : ProcessMemory.ReadAt(_descriptor, text);
+        int length = (int)(_descriptor?.ReadAt(0, text) ?? 0);
         // The name is in parentheses and may hold some; nothing that follows does.
         int end = length > 0 ? text[..length].LastIndexOf((byte)')') : -1;
         (State, Processor) = ('X', -1);
@@ -69,7 +62,7 @@ internal struct ThreadStat : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_descriptor >= 0) _ = Syscall.Call(Syscall.Close, _descriptor);
-        _descriptor = -1;
+        _descriptor?.Dispose();
+        _descriptor = null;
     }
 }

@@ -124,25 +124,17 @@ public static class LivePatchCatalog
     private static bool FindMarker(string path, byte[] buffer, out bool isEmpty)
     {
         isEmpty = true;
-        int descriptor = Syscall.Open(path, Syscall.ORdonly);
-        if (descriptor < 0) return false;
-        try
+        using Descriptor? descriptor = Descriptor.TryOpen(path, OpenMode.Read);
+        // Carried over from one piece to the next, as a name may lie across.
+        int kept = 0;
+        while (descriptor?.Read(buffer.AsSpan(kept)) is > 0 and var count)
         {
-            // Carried over from one piece to the next, as a name may lie across.
-            int kept = 0;
-            while (Syscall.ReadFrom(descriptor, buffer.AsSpan(kept)) is > 0 and var count)
-            {
-                isEmpty = false;
-                Span<byte> piece = buffer.AsSpan(0, kept + (int)count);
-                if (piece.IndexOf(Marker) >= 0) return true;
-                kept = Math.Min(Marker.Length - 1, piece.Length);
-                piece[^kept..].CopyTo(buffer);
-            }
-            return false;
+            isEmpty = false;
+            Span<byte> piece = buffer.AsSpan(0, kept + (int)count);
+            if (piece.IndexOf(Marker) >= 0) return true;
+            kept = Math.Min(Marker.Length - 1, piece.Length);
+            piece[^kept..].CopyTo(buffer);
         }
-        finally
-        {
-            _ = Syscall.Call(Syscall.Close, descriptor);
-        }
+        return false;
     }
 }

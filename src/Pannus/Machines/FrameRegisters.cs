@@ -7,7 +7,7 @@ namespace Pannus.Machines;
 /// The registers of a frame, by the DWARF numbers of its machine, as far as they are known. A rule that needs one that is
 /// not known means that unwinding ends there.
 /// </summary>
-public struct FrameRegisters
+internal struct FrameRegisters
 {
     private Values _values;
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Pannus.Core;
 using Pannus.Linux;
 
@@ -9,26 +8,15 @@ namespace Pannus.Targets;
 /// read once in a stop, and only when somebody asks for all of it, or asks a kernel before 6.11 for one mapping. Later ones
 /// have an answer to that (PROCMAP_QUERY): the map of a process of a thousand threads takes a millisecond to read.
 /// </summary>
-internal sealed unsafe class LiveMap : IDisposable
+internal sealed class LiveMap : IDisposable
 {
-    // linux/fs.h: _IOWR('f', 17, struct procmap_query).
-    private const long QueryRequest = 0xc068_6611;
-
-    // struct procmap_query. The rights have the bits of MemoryAccess.
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Query
-    {
-        public ulong Size, Flags, Address, Start, End, Access, PageSize, Offset, Inode;
-        public uint Major, Minor, NameSize, BuildIdSize;
-        public ulong Name, BuildId;
-    }
-
     private readonly byte[] _text = new byte[64 << 10];
     private readonly Region[] _regions;
-    private int _descriptor, _count;
+    private readonly Descriptor? _descriptor;
+    private int _count;
     private bool _isRead, _isWhole, _hasNoQuery;
 
-    private LiveMap(int descriptor, int capacity)
+    private LiveMap(Descriptor? descriptor, int capacity)
     {
         _descriptor = descriptor;
         _regions = new Region[capacity];
@@ -49,7 +37,7 @@ internal sealed unsafe class LiveMap : IDisposable
 
     /// <summary>Opens a target's map, with room for many more mappings than there are now.</summary>
     public static LiveMap Open(TargetProcess target) =>
-        new(Syscall.Open($"/proc/{target.ViewId}/maps", Syscall.ORdonly), target.Map.Regions.Count * 2 + 1024);
+        new(Descriptor.TryOpen($"/proc/{target.ViewId}/maps", OpenMode.Read), target.Map.Regions.Count * 2 + 1024);
 
     /// <summary>Tells that a new stop has begun.</summary>
     public void Begin() => _isRead = false;
@@ -60,9 +48,9 @@ internal sealed unsafe class LiveMap : IDisposable
         found = default;
         if (!_isRead && !_hasNoQuery)
         {
-            var query = new Query { Size = (ulong)sizeof(Query), Address = address };
-            long result = Syscall.Call(Syscall.Ioctl, _descriptor, QueryRequest, (long)&query);
-            if (result == 0) found = new Region(query.Start, query.End, (MemoryAccess)query.Access);
+            if (_descriptor is null) return false;
+            long result = MapQuery.TryFind(_descriptor, address, out ulong start, out ulong end, out MemoryAccess access);
+            if (result == 0) found = new Region(start, end, access);
             if (result is 0 or -Errno.ENOENT) return result == 0;
             _hasNoQuery = result == -Errno.ENOTTY;
         }
@@ -75,11 +63,7 @@ internal sealed unsafe class LiveMap : IDisposable
         return false;
     }
 
-    public void Dispose()
-    {
-        int descriptor = Interlocked.Exchange(ref _descriptor, -1);
-        if (descriptor >= 0) _ = Syscall.Call(Syscall.Close, descriptor);
-    }
+    public void Dispose() => _descriptor?.Dispose();
 
     private void Read()
     {
@@ -87,8 +71,7 @@ internal sealed unsafe class LiveMap : IDisposable
         int kept = 0;
         for (long at = 0; ;)
         {
-            long read;
-            fixed (byte* text = _text) read = Syscall.Call(Syscall.Pread64, _descriptor, (long)(text + kept), _text.Length - kept, at);
+            long read = _descriptor?.ReadAt(at, _text.AsSpan(kept)) ?? -Errno.ENOENT;
             if (read == -Errno.EINTR) continue;
             if (read <= 0)
             {

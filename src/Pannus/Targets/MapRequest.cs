@@ -8,12 +8,12 @@ namespace Pannus.Targets;
 /// <param name="Length">Length in bytes, a multiple of the page size.</param>
 /// <param name="Offset">Offset in the memfd, in bytes.</param>
 /// <param name="Access">Rights; never both writable and executable.</param>
-public readonly record struct MapSegment(ulong Address, ulong Length, ulong Offset, MemoryAccess Access);
+internal readonly record struct MapSegment(ulong Address, ulong Length, ulong Offset, MemoryAccess Access);
 
 /// <summary>What to map for one patch, all of it from one memfd.</summary>
 /// <param name="Name">Name of the memfd, which <c>/proc/PID/maps</c> shows after <c>/memfd:</c>.</param>
 /// <param name="Segments">The mappings, ascending by address, not overlapping.</param>
-public sealed record MapRequest(string Name, IReadOnlyList<MapSegment> Segments)
+internal sealed record MapRequest(string Name, IReadOnlyList<MapSegment> Segments)
 {
     private const int NameLimit = 249; // memfd_create(2), in bytes, without the final NUL.
 

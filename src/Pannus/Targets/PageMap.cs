@@ -8,22 +8,19 @@ namespace Pannus.Targets;
 /// Which pages of a target hold something (/proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst): those that are in
 /// memory or swapped out. What was never touched holds nothing, and to read it would make page tables in the target.
 /// </summary>
-internal sealed unsafe class PageMap : IDisposable
+internal sealed class PageMap : IDisposable
 {
     private const int PageShift = 12, EntrySize = 8, EntriesAtOnce = 16 << 10, RegionsAtOnce = 256;
     private const ulong Present = 1ul << 63, Swapped = 1ul << 62, FileOrShared = 1ul << 61;
-    // linux/fs.h: _IOWR('f', 16, struct pm_scan_arg), and its categories.
-    private const long ScanRequest = 0xc060_6610;
-    private const ulong IsFile = 1 << 2, IsPresent = 1 << 3, IsSwapped = 1 << 4;
 
-    private readonly int _descriptor;
+    private readonly Descriptor? _descriptor;
     private readonly byte[] _entries = new byte[EntriesAtOnce * EntrySize];
     private bool _hasNoScan;
 
-    private PageMap(int descriptor) => _descriptor = descriptor;
+    private PageMap(Descriptor? descriptor) => _descriptor = descriptor;
 
     /// <summary>Opens the page map of a target; one that can't be opened takes all pages for used.</summary>
-    public static PageMap Open(TargetProcess target) => new(Syscall.Open($"/proc/{target.ViewId}/pagemap", Syscall.ORdonly));
+    public static PageMap Open(TargetProcess target) => new(Descriptor.TryOpen($"/proc/{target.ViewId}/pagemap", OpenMode.Read));
 
     /// <summary>
     /// The stretches of a range that hold something, lowest first; with <paramref name="ownOnly"/> without what is as its file has
@@ -37,22 +34,12 @@ internal sealed unsafe class PageMap : IDisposable
         return used;
     }
 
-    public void Dispose()
-    {
-        if (_descriptor >= 0) _ = Syscall.Call(Syscall.Close, _descriptor);
-    }
+    public void Dispose() => _descriptor?.Dispose();
 
-    // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
-    // category_anyof_mask, return_mask. struct page_region: start, end, categories. Linux 6.7.
     private ulong ScanNext(ulong at, ulong end, bool ownOnly, List<AddressRange> used)
     {
-        ulong* regions = stackalloc ulong[3 * RegionsAtOnce];
-        ulong* request = stackalloc ulong[12]
-        {
-            12 * sizeof(ulong), 0, at, end, 0, (ulong)regions, RegionsAtOnce, 0, ownOnly ? IsFile : 0, ownOnly ? IsFile : 0,
-            IsPresent | IsSwapped, IsPresent | IsSwapped,
-        };
-        long count = Syscall.Call(Syscall.Ioctl, _descriptor, ScanRequest, (long)request);
+        Span<ulong> regions = stackalloc ulong[PageScan.RegionWords * RegionsAtOnce];
+        long count = _descriptor is null ? -Errno.ENOENT : PageScan.TryScan(_descriptor, at, end, ownOnly, regions);
         _hasNoScan = count < 0;
         if (count < 0) return at;
         for (int i = 0; i < count; i++) used.Add(new AddressRange(regions[3 * i], regions[3 * i + 1] - regions[3 * i]));
@@ -62,9 +49,7 @@ internal sealed unsafe class PageMap : IDisposable
     private ulong ReadNext(ulong at, ulong end, bool ownOnly, List<AddressRange> used)
     {
         int wanted = (int)Math.Min(EntriesAtOnce, (end - at) >> PageShift);
-        long read;
-        fixed (byte* p = _entries)
-            read = Syscall.Call(Syscall.Pread64, _descriptor, (long)p, (long)wanted * EntrySize, (long)(at >> PageShift) * EntrySize);
+        long read = _descriptor?.ReadAt((long)(at >> PageShift) * EntrySize, _entries.AsSpan(0, wanted * EntrySize)) ?? 0;
         if (read < EntrySize)
         {
             used.Add(new AddressRange(at, end - at));

@@ -95,7 +95,7 @@ internal static class TargetAccess
     public static PatchException Denied(int id, ProcessStatus status, long error)
     {
         string name = $"{status.Name} ({id})";
-        int self = (int)Geteuid();
+        int self = Processes.EffectiveUserId;
         string reason;
         if (HasCapability(CapSysPtrace))
         {
@@ -141,6 +141,4 @@ internal static class TargetAccess
         return line is not null && ulong.TryParse(line.AsSpan(7).Trim(), NumberStyles.HexNumber,
             CultureInfo.InvariantCulture, out ulong set) && (set >> capability & 1) != 0;
     }
-
-    private static long Geteuid() => Syscall.Call(Syscall.Geteuid);
 }

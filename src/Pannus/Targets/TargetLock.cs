@@ -16,11 +16,9 @@ namespace Pannus.Targets;
 /// </remarks>
 internal sealed class TargetLock : IDisposable
 {
-    private const int Shared = 1, Exclusive = 2, DoNotWait = 4;
+    private readonly Descriptor _descriptor;
 
-    private readonly int _descriptor;
-
-    private TargetLock(int descriptor) => _descriptor = descriptor;
+    private TargetLock(Descriptor descriptor) => _descriptor = descriptor;
 
     /// <summary>
     /// Takes the lock. Errors: <see cref="PatchErrorId.TargetBusy"/> when another holds it for the whole time,
@@ -28,19 +26,19 @@ internal sealed class TargetLock : IDisposable
     /// </summary>
     public static TargetLock Take(TargetProcess target, TimeSpan timeout, CancellationToken cancellation)
     {
-        int descriptor = Open(target.Id, target.ViewId);
+        Descriptor? descriptor = Open(target.Id, target.ViewId, out long error);
         try
         {
             // Looked at when the descriptor is there: it is this very process's, and no later one's of the same id.
-            if (descriptor < 0 || !target.IsAlive)
+            if (descriptor is null || !target.IsAlive)
             {
                 throw target.IsAlive
                     ? new PatchException(PatchErrorId.AccessDenied, $"The lock that keeps two patchers out of "
-                        + $"{target.DisplayName} could not be opened: {Errno.Text(-descriptor)}.")
+                        + $"{target.DisplayName} could not be opened: {Errno.Text(-error)}.")
                     : new PatchException(PatchErrorId.TargetNotFound, $"{target.DisplayName} has exited.");
             }
             long start = Stopwatch.GetTimestamp();
-            for (int wait = 1; Syscall.Call(Syscall.Flock, descriptor, Exclusive | DoNotWait) is var result and not 0;
+            for (int wait = 1; descriptor.TryLock(isShared: false) is var result and not 0;
                 wait = Math.Min(wait * 2, 50))
             {
                 if (result is not (-Errno.EAGAIN or -Errno.EINTR))
@@ -63,7 +61,7 @@ internal sealed class TargetLock : IDisposable
         }
         catch
         {
-            if (descriptor >= 0) _ = Syscall.Call(Syscall.Close, descriptor);
+            descriptor?.Dispose();
             throw;
         }
     }
@@ -71,35 +69,25 @@ internal sealed class TargetLock : IDisposable
     /// <summary>Whether a patcher works on a target now.</summary>
     public static bool IsTaken(TargetProcess target)
     {
-        int descriptor = Open(target.Id, target.ViewId);
-        if (descriptor < 0) return false;
-        bool isTaken = Syscall.Call(Syscall.Flock, descriptor, Shared | DoNotWait) == -Errno.EAGAIN;
-        _ = Syscall.Call(Syscall.Close, descriptor);
-        return isTaken;
+        using Descriptor? descriptor = Open(target.Id, target.ViewId, out _);
+        return descriptor?.TryLock(isShared: true) == -Errno.EAGAIN;
     }
 
-    public void Dispose() => _ = Syscall.Call(Syscall.Close, _descriptor);
+    public void Dispose() => _descriptor.Dispose();
 
-    private static int Open(int id, int viewId)
-    {
-        int process = (int)Syscall.Call(Syscall.PidfdOpen, id);
-        if (process < 0 || IsOfItsOwn(process)) return process;
-        _ = Syscall.Call(Syscall.Close, process);
-        return Syscall.Open($"/proc/{viewId}/ns/pid", Syscall.ORdonly);
-    }
-
-    // Whether a pidfd lies on pidfs. The first field of struct statfs is the type of the file system.
-    private static unsafe bool IsOfItsOwn(int process)
+    private static Descriptor? Open(int id, int viewId, out long error)
     {
         const long pidfs = 0x50494446;
-        long* status = stackalloc long[16];
-        return Syscall.Call(Syscall.Fstatfs, process, (long)status) == 0 && *status == pidfs;
+        Descriptor? process = Descriptor.TryOpenProcess(id, out error);
+        if (process is null || process.FileSystem == pidfs) return process;
+        process.Dispose();
+        return Descriptor.TryOpen($"/proc/{viewId}/ns/pid", OpenMode.Read, out error);
     }
 
     // proc_locks(5): "1: FLOCK  ADVISORY  WRITE 4711 00:05:75377 0 EOF". Who is not in this pid namespace is not listed.
-    private static string DescribeHolder(int descriptor)
+    private static string DescribeHolder(Descriptor descriptor)
     {
-        string file = FileIdentity.DeviceAndInode(descriptor);
+        string file = FileIdentity.DeviceAndInode(descriptor.Number);
         foreach (string line in (ProcFile.TryRead("/proc/locks") ?? "").Split('\n'))
         {
             string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);

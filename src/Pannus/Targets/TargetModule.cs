@@ -27,7 +27,7 @@ public sealed record TargetModule
     /// The file's contents, found through <c>/proc/PID/map_files</c> or <c>/proc/PID/root</c> and checked to be the
     /// mapped inode; an image read from the live memory (which has no section headers) when no file can be had.
     /// </summary>
-    public required ElfImage Image { get; init; }
+    internal ElfImage Image { get; init; } = null!;
 
     /// <summary>NT_GNU_BUILD_ID in lower-case hex; empty when the module has none.</summary>
     public string BuildId => Image.BuildId;

@@ -11,12 +11,12 @@ namespace Pannus.Targets;
 /// </summary>
 public sealed class TargetProcess : IDisposable
 {
-    private readonly int _pidfd;
+    private readonly Descriptor _pidfd;
     private readonly ProcessMemory _memory;
     private MemoryMap? _map;
     private IReadOnlyList<TargetModule>? _modules;
 
-    private TargetProcess(int id, int viewId, ulong startTicks, int pidfd, ProcessMemory memory, ProcessStatus status)
+    private TargetProcess(int id, int viewId, ulong startTicks, Descriptor pidfd, ProcessMemory memory, ProcessStatus status)
     {
         Id = id;
         ViewId = viewId;
@@ -56,7 +56,7 @@ public sealed class TargetProcess : IDisposable
     internal TargetImages Images { get; } = new();
 
     /// <summary>The memory map, as of the first call or the last <see cref="Refresh"/>.</summary>
-    public MemoryMap Map => _map ??= ReadMap();
+    internal MemoryMap Map => _map ??= ReadMap();
 
     /// <summary>
     /// The ELF files mapped into the target in the dynamic linker's search order: executable first, then its libraries,
@@ -90,8 +90,7 @@ public sealed class TargetProcess : IDisposable
         if (TargetAccess.WhyNotATarget(id, status) is { } refusal) throw refusal;
         int viewId = TargetAccess.ViewId(id, status) ?? throw NotFound(id);
 
-        long pidfd = Syscall.Call(Syscall.PidfdOpen, id);
-        if (pidfd < 0) throw NotFound(id);
+        Descriptor pidfd = Descriptor.TryOpenProcess(id, out _) ?? throw NotFound(id);
         ProcessMemory? memory = null;
         try
         {
@@ -100,12 +99,12 @@ public sealed class TargetProcess : IDisposable
                 throw TargetAccess.Denied(id, status, error);
             // Checked after both descriptors are open: from here on they belong to this very process.
             if (ProcFile.StartTicks(id) != found) throw Replaced(id);
-            return new TargetProcess(id, viewId, found, (int)pidfd, memory, status);
+            return new TargetProcess(id, viewId, found, pidfd, memory, status);
         }
         catch
         {
             memory?.Dispose();
-            _ = Syscall.Call(Syscall.Close, pidfd);
+            pidfd.Dispose();
             throw;
         }
     }
@@ -118,7 +117,7 @@ public sealed class TargetProcess : IDisposable
     }
 
     /// <summary>Whether the process this was opened on still runs: a pidfd turns readable when its last thread ends.</summary>
-    public bool IsAlive => !Syscall.IsReadable(_pidfd);
+    public bool IsAlive => !_pidfd.IsReadable;
 
     /// <summary>
     /// Throws when the process is gone, or has become another program: <see cref="PatchErrorId.TargetNotFound"/>,
@@ -140,7 +139,7 @@ public sealed class TargetProcess : IDisposable
     {
         Images.Dispose();
         _memory.Dispose();
-        _ = Syscall.Call(Syscall.Close, _pidfd);
+        _pidfd.Dispose();
         GC.SuppressFinalize(this);
     }
 

@@ -63,10 +63,10 @@ public sealed class PatchFileTests : IDisposable
             PatchErrorId.PatchFileInvalid);
 
     [Theory]
-    [InlineData("-mx32", ElfMachine.X86_64, "x32")]
-    [InlineData("-m64", ElfMachine.I386, "ELF machine 3")]
-    [InlineData("-m64", (ElfMachine)183, "ELF machine 183")] // AArch64
-    public void Refuses_a_library_for_another_machine_by_name(string option, ElfMachine machine, string name)
+    [InlineData("-mx32", (int)ElfMachine.X86_64, "x32")]
+    [InlineData("-m64", (int)ElfMachine.I386, "ELF machine 3")]
+    [InlineData("-m64", 183, "ELF machine 183")] // AArch64
+    public void Refuses_a_library_for_another_machine_by_name(string option, int machine, string name)
     {
         byte[] bytes = File.ReadAllBytes(Gcc.Compile("int f(void) { return 1; }", option + " -shared -fPIC -nostdlib", "lib.so"));
         bytes[18] = (byte)machine;

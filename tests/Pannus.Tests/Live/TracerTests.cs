@@ -72,7 +72,7 @@ public sealed class TracerTests
         _ = program.WaitFor(l => l.StartsWith("func_J", StringComparison.Ordinal));
         OnThread(() =>
         {
-            int[] processors = [.. Enumerable.Range(0, ProcessorClaim.MaskSize * 8).Where(IsAllowed)];
+            int[] processors = [.. Enumerable.Range(0, Scheduler.MaskSize * 8).Where(IsAllowed)];
             using var placement = new TracerPlacement();
             Move(processors[0]);
             placement.Follow(ThreadStat.Open(program.Id, program.Id));
@@ -118,7 +118,7 @@ public sealed class TracerTests
                 placement.Avoid(-1);
                 placement.Avoid(int.MaxValue);
                 Assert.True(placement.IsApart);
-                for (int i = 0; i < ProcessorClaim.MaskSize * 8; i++) placement.Avoid(i);
+                for (int i = 0; i < Scheduler.MaskSize * 8; i++) placement.Avoid(i);
                 Assert.False(placement.IsApart);
                 Assert.Equal(1, Self("Cpus_allowed:").Split('\t')[1].Where(char.IsAsciiHexDigit).Sum(d => int.PopCount(Convert.ToInt32($"{d}", 16))));
             }
