@@ -150,7 +150,7 @@ function Write-Round([string] $Title, [string[]] $Round) {
 
 # Pester's manifest, as a package of the tests' project.
 function Get-Pester([string] $Project) {
-    $version = if ($PesterVersion) { "-p:PesterVersion=$PesterVersion" }
+    [string[]] $version = if ($PesterVersion) { "-p:PesterVersion=$PesterVersion" } else { @() }
     Invoke-Step 'Restoring Pester' { dotnet restore $Project @version --nologo -v quiet }
     $folder = dotnet msbuild $Project @version -getProperty:PkgPester
     (Get-ChildItem $folder -Recurse -Filter Pester.psd1)[0].FullName
@@ -218,7 +218,8 @@ function Invoke-Test {
     $results = "$bin/results"
     if (Test-Path $results) { Remove-Item $results -Recurse }
     # The cmdlets' tests run beside the engine's, and are shown after them.
-    $run = Start-Program $shell[0] ($shell[1..9] + '-NoProfile', '-File', "$root/tests/pester.ps1", $pester, "$results/pester.xml")
+    $run = Start-Program $shell[0] (@($shell | Select-Object -Skip 1) +
+        ('-NoProfile', '-File', "$root/tests/pester.ps1", $pester, "$results/pester.xml"))
     $said = $run.StandardOutput.ReadToEndAsync()
     dotnet test $project -c Release --nologo --logger 'console;verbosity=minimal' `
         --logger "junit;LogFilePath=$results/xunit.xml" | Out-Host

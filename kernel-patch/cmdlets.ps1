@@ -6,7 +6,7 @@ $ErrorActionPreference = 'Stop'
 $root = [IO.Path]::GetFullPath("$PSScriptRoot/..")
 Import-Module $Pester
 # These know nothing of backends: they ran on the host.
-$others = 'Completion', 'Help', 'Import-PatchCommand', 'Launcher', 'Resolve-PatchSymbol'
+$others = 'Completion', 'Help', 'Import-PatchCommand', 'Launcher', 'Package', 'Resolve-PatchSymbol', 'Session'
 $configuration = New-PesterConfiguration
 $configuration.Run.PassThru = $true
 $configuration.Output.Verbosity = 'None'

@@ -50,7 +50,7 @@ function Write-Sample([string] $Title, $Sample, [string] $Quiet) {
 function Start-Session {
     # A terminal's escape sequences would come between the lines.
     $env:TERM = 'dumb'
-    $session = Start-Program $shell[0] ($shell[1..9] + '-NoProfile', '-NoLogo', '-Command', '-')
+    $session = Start-Program $shell[0] (@($shell | Select-Object -Skip 1) + ('-NoProfile', '-NoLogo', '-Command', '-'))
     $null = Invoke-Session $session "Import-Module '$root/Pannus.psd1'"
     $session
 }
