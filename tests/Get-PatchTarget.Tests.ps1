@@ -32,6 +32,17 @@ Describe 'Get-PatchTarget' {
         ($target.Process | Get-PatchTarget).Id | Should -Be $target.Id
     }
 
+    It 'takes an id from the pipeline' {
+        ($target.Id | Get-PatchTarget).Id | Should -Be $target.Id
+    }
+
+    It 'finds a family, and the users of a library' {
+        $found = Get-PatchTarget -Id $target.Id -Family
+        $found[0].FamilyId | Should -Be $target.Id
+        (Get-PatchTarget -Id $target.Id -Module libc.so.6).Id | Should -Be $target.Id
+        Get-PatchTarget -Id $target.Id -Module libnone.so.1 | Should -BeNullOrEmpty
+    }
+
     It 'lists all processes but this one and kernel threads' {
         $all = Get-PatchTarget
         $all.Id | Should -Contain $target.Id

@@ -39,6 +39,10 @@ public abstract class LivePatchCmdlet : TargetCmdlet
     [Parameter]
     public UnwindOption Unwind { get; set; }
 
+    /// <summary>Refuses a patch that leaves some code of its functions old.</summary>
+    [Parameter]
+    public SwitchParameter Strict { get; set; }
+
     /// <summary>What the user would be asked about.</summary>
     protected string Action => _input!.Action;
 
@@ -65,6 +69,9 @@ public abstract class LivePatchCmdlet : TargetCmdlet
         if (isRead) ForTarget(Target, Work, endsAtBadFile: _isFixed);
     }
 
+    /// <summary>Whether all targets get the same patch.</summary>
+    protected bool IsFixed => _isFixed;
+
     /// <summary>Does the work on one target.</summary>
     protected abstract void Work(TargetProcess target);
 
@@ -82,11 +89,18 @@ public abstract class LivePatchCmdlet : TargetCmdlet
             Patch = _input.Patch,
             Commands = _input.Commands,
             Symbols = SymbolOptions(MapFile, SymbolFile),
+            IsStrict = Strict,
             Options = Options,
             Unwind = Unwind,
         };
         _read = Files;
         return true;
+    }
+
+    /// <summary>Says what a patch leaves old.</summary>
+    protected void Warn(LivePatchResult result)
+    {
+        if (result.IsPartial) WriteWarning($"{result.Patch} in {result.Name} ({result.Id}): {result.Coverage}.");
     }
 
     /// <inheritdoc/>

@@ -17,6 +17,7 @@ public abstract class PatchCmdlet : PSCmdlet, IDisposable
     protected const string PipelineSet = "Pipeline";
 
     private readonly CancellationTokenSource _stop = new();
+    private readonly List<string> _files = [];
 
     /// <summary>Cancelled by Ctrl-C.</summary>
     protected CancellationToken Cancellation => _stop.Token;
@@ -42,7 +43,14 @@ public abstract class PatchCmdlet : PSCmdlet, IDisposable
         Attempt(reference, () =>
         {
             using TargetProcess target = reference.Open();
-            work(target);
+            try
+            {
+                work(target);
+            }
+            catch (PatchException e) when (target.Explain(e) is var explained && explained != e)
+            {
+                throw explained;
+            }
         }, endsAtBadFile);
 
     /// <summary>Like <see cref="ForTarget"/> for work that does not need the target opened.</summary>
@@ -56,7 +64,9 @@ public abstract class PatchCmdlet : PSCmdlet, IDisposable
         {
             ErrorRecord error = PatchErrors.Record(e, PatchErrors.IsBadFile(e.Id) ? FileObject ?? PatchErrors.TargetObject(reference)
                 : PatchErrors.TargetObject(reference));
-            if (endsAtBadFile && PatchErrors.IsBadFile(e.Id)) ThrowTerminatingError(error);
+            // A file of the target's own is at fault for this target only.
+            bool isUsers = reference is null || _files.Exists(f => e.Message.Contains(f, StringComparison.Ordinal));
+            if (endsAtBadFile && isUsers && PatchErrors.IsBadFile(e.Id)) ThrowTerminatingError(error);
             WriteError(error);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -114,7 +124,11 @@ public abstract class PatchCmdlet : PSCmdlet, IDisposable
         try
         {
             string full = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
-            if (provider.Name == "FileSystem") return full;
+            if (provider.Name == "FileSystem")
+            {
+                _files.Add(full);
+                return full;
+            }
         }
         catch (Exception e) when (e is SessionStateException or PSNotSupportedException or PSArgumentException)
         {

@@ -34,8 +34,8 @@ internal static class PatchErrors
         }
         catch (PatchException)
         {
-            // It is gone: its number is all that can be said.
-            return reference.Id;
+            // It is gone: what was said of it, or its number, is all that there is.
+            return reference.Source ?? reference.Id;
         }
     }
 
@@ -69,7 +69,8 @@ internal static class PatchErrors
         PatchErrorId.SymbolAmbiguous => ErrorCategory.InvalidArgument,
         PatchErrorId.RelocationUnsupported or PatchErrorId.ConstructorUnsupported => ErrorCategory.NotImplemented,
         PatchErrorId.FunctionTooShort or PatchErrorId.EntryIsBranchTarget or PatchErrorId.CodeChanged
-            or PatchErrorId.LivePatchRequired or PatchErrorId.ValueChanged or PatchErrorId.NotPatchable => ErrorCategory.InvalidOperation,
+            or PatchErrorId.LivePatchRequired or PatchErrorId.ValueChanged or PatchErrorId.NotPatchable
+            or PatchErrorId.CoverageIncomplete => ErrorCategory.InvalidOperation,
         PatchErrorId.JournalDamaged => ErrorCategory.InvalidData,
         PatchErrorId.FunctionActive or PatchErrorId.TargetTraced or PatchErrorId.TargetBusy => ErrorCategory.ResourceBusy,
         PatchErrorId.NoAddressSpace => ErrorCategory.ResourceUnavailable,

@@ -13,6 +13,7 @@ namespace Pannus.PowerShell;
 [Alias("pannus")]
 public sealed class InvokeLivePatchCommand : LivePatchCmdlet
 {
+    private readonly FamilyPasses _passes = new();
     private int _targets;
     private ProgressRecord? _progress;
 
@@ -36,6 +37,10 @@ public sealed class InvokeLivePatchCommand : LivePatchCmdlet
     [Parameter]
     public BackendKind Backend { get; set; }
 
+    /// <summary>Patch all descendants of the process as well, also those that are born meanwhile.</summary>
+    [Parameter]
+    public SwitchParameter Family { get; set; }
+
     /// <inheritdoc/>
     protected override WriteOptions Options => new()
     {
@@ -43,21 +48,37 @@ public sealed class InvokeLivePatchCommand : LivePatchCmdlet
     };
 
     /// <inheritdoc/>
-    protected override void Work(TargetProcess target)
+    protected override void ProcessRecord()
     {
-        ShowProgress(target.DisplayName);
-        if (ShouldProcess(target.DisplayName, Action, out bool isWhatIf))
-            WriteObject(LivePatch.Apply(target, Request, WriteVerbose, Cancellation));
-        else if (isWhatIf)
-            WriteObject(LivePatch.Plan(target, Request).Result);
+        base.ProcessRecord();
+        _passes.Add(Target, Family);
+        // Of a row of a table the next one may bring another patch.
+        if (!IsFixed) _passes.Run(Patch, Cancellation);
     }
 
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
+        _passes.Run(Patch, Cancellation);
         if (_progress is null) return;
         _progress.RecordType = ProgressRecordType.Completed;
         WriteProgress(_progress);
+    }
+
+    /// <inheritdoc/>
+    protected override void Work(TargetProcess target)
+    {
+        ShowProgress(target.DisplayName);
+        if (ShouldProcess(target.DisplayName, Action, out bool isWhatIf)) Write(LivePatch.Apply(target, Request, WriteVerbose, Cancellation));
+        else if (isWhatIf) Write(LivePatch.Plan(target, Request).Result);
+    }
+
+    private void Patch(PatchTargetReference member) => ForTarget(member, Work, endsAtBadFile: IsFixed);
+
+    private void Write(LivePatchResult result)
+    {
+        Warn(result);
+        WriteObject(result);
     }
 
     // How many targets the pipeline will bring is not known; one alone is done before anybody could read a bar.

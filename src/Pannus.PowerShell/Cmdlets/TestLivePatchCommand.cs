@@ -11,6 +11,10 @@ namespace Pannus.PowerShell;
 public sealed class TestLivePatchCommand : LivePatchCmdlet
 {
     /// <inheritdoc/>
-    protected override void Work(TargetProcess target) =>
-        WriteObject(LivePatch.Plan(target, Request).Writes, enumerateCollection: true);
+    protected override void Work(TargetProcess target)
+    {
+        LivePatchPlan plan = LivePatch.Plan(target, Request);
+        Warn(plan.Result);
+        WriteObject(plan.Writes, enumerateCollection: true);
+    }
 }

@@ -3,6 +3,7 @@ using Pannus.Applying;
 using Pannus.Backends;
 using Pannus.Core;
 using Pannus.LivePatches;
+using Pannus.Safety;
 using Pannus.Targets;
 
 namespace Pannus.PowerShell;
@@ -12,6 +13,8 @@ namespace Pannus.PowerShell;
 [OutputType(typeof(UndoResult))]
 public sealed class UndoLivePatchCommand : TargetCmdlet
 {
+    private readonly FamilyPasses _passes = new();
+
     /// <summary>Ids or names of the patches; wildcards are allowed.</summary>
     [Parameter(ParameterSetName = TargetSet, Position = 1, ValueFromPipelineByPropertyName = true)]
     [Parameter(ParameterSetName = PipelineSet, Position = 0, ValueFromPipelineByPropertyName = true)]
@@ -43,6 +46,14 @@ public sealed class UndoLivePatchCommand : TargetCmdlet
     [Parameter]
     public BackendKind Backend { get; set; }
 
+    /// <summary>Undo in all descendants of the process as well, also in those that are born meanwhile.</summary>
+    [Parameter]
+    public SwitchParameter Family { get; set; }
+
+    /// <summary>What must hold of the target's threads.</summary>
+    [Parameter]
+    public SafetyCheck SafetyCheck { get; set; }
+
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
@@ -51,13 +62,24 @@ public sealed class UndoLivePatchCommand : TargetCmdlet
     }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForTarget(Target, target =>
+    protected override void ProcessRecord()
     {
-        foreach (LivePatchInfo patch in Wanted(target)) Attempt(Target, () => Undo(target, patch));
+        _passes.Add(Target, Family);
+        Undo(Target, isMember: false);
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing() => _passes.Run(member => Undo(member, isMember: true), Cancellation);
+
+    // A member of a family that does not have the patch has nothing to undo.
+    private void Undo(PatchTargetReference reference, bool isMember) => ForTarget(reference, target =>
+    {
+        if (isMember && !LivePatchCatalog.Get(target).Any(p => All || LivePatchId is null || LivePatchId.Any(id => IsMeant(p, id)))) return;
+        foreach (LivePatchInfo patch in Wanted(target, reference)) Attempt(reference, () => Undo(target, patch));
     });
 
     // The newest first, so that no more is written than must be.
-    private IEnumerable<LivePatchInfo> Wanted(TargetProcess target)
+    private IEnumerable<LivePatchInfo> Wanted(TargetProcess target, PatchTargetReference reference)
     {
         if (!All && LivePatchId is null)
         {
@@ -66,7 +88,7 @@ public sealed class UndoLivePatchCommand : TargetCmdlet
         }
         LivePatchInfo[] patches = [.. LivePatchCatalog.Get(target).Reverse()];
         // An object of Get-LivePatch means that very patch, also where its id says nothing or there are two of it.
-        if (Target.Source is LivePatchInfo one) return Known(patches.Where(p => p.Address == one.Address), one.Patch, target);
+        if (reference.Source is LivePatchInfo one) return Known(patches.Where(p => p.Address == one.Address), one.Patch, target);
         return All ? patches : LivePatchId!.SelectMany(id => Known(patches.Where(p => IsMeant(p, id)), id, target)).Distinct();
     }
 
@@ -88,7 +110,7 @@ public sealed class UndoLivePatchCommand : TargetCmdlet
     {
         var options = new UndoOptions
         {
-            Write = new WriteOptions { Backend = Backend, Timeout = Timeout, RetryInterval = RetryInterval }, Force = Force,
+            Write = new WriteOptions { Backend = Backend, Timeout = Timeout, RetryInterval = RetryInterval, SafetyCheck = SafetyCheck }, Force = Force,
         };
         if (ShouldProcess(target.DisplayName, $"Undo live patch {patch.Patch} ({patch.LivePatchId})", out bool isWhatIf))
             WriteObject(LivePatchUndo.Undo(target, patch.Address, options, WriteVerbose, Cancellation));

@@ -26,7 +26,7 @@ internal static class BorrowCandidates
     private static int Rank(TargetProcess target, int tid, SyscallNumbers syscalls, TracerPlacement placement)
     {
         ThreadStat stat = ThreadStat.Read(target.Id, tid);
-        if (stat.State is 'D' or 'Z' or 'X') return Unusable;
+        if (stat.State is 'D' or 'Z' or 'X' || stat.IsKernelWorker) return Unusable;
         if (stat.State == 'R')
         {
             placement.Avoid(stat.Processor);

@@ -33,6 +33,8 @@ public enum PatchErrorId
     EntryIsBranchTarget,
     /// <summary>The code at the function's entry is neither that of its file nor a jump.</summary>
     CodeChanged,
+    /// <summary>Some code of a function would stay old, or other functions change with it, and the user wants none of that.</summary>
+    CoverageIncomplete,
     /// <summary>A thread is executing what would be overwritten.</summary>
     FunctionActive,
     /// <summary>No free address range within reach of the code to be patched.</summary>

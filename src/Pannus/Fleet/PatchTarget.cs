@@ -25,6 +25,11 @@ public sealed record PatchTarget
     public required bool CanPatch { get; init; }
     /// <summary>If it cannot be patched, why, and what would make it possible; else empty.</summary>
     public required string Reason { get; init; }
+    /// <summary>
+    /// The process whose family it was found in, by Get-PatchTarget -Family: a patch or its undo then goes on to new members of
+    /// that. 0 for one that was found by itself.
+    /// </summary>
+    public int FamilyId { get; init; }
     /// <summary>When the process started.</summary>
     public required DateTime StartTime { get; init; }
     /// <summary>Start time in clock ticks after boot: with <see cref="Id"/> it names one process for ever.</summary>

@@ -26,6 +26,10 @@ public static class TargetCatalog
         throw new PatchException(PatchErrorId.TargetNotFound, $"There is no process {id}.");
     }
 
+    /// <summary>One process; null when it is not there, or no target.</summary>
+    public static PatchTarget? TryGet(int id) => id > 0 && id != Environment.ProcessId && ProcessStatus.TryRead(id) is { } status
+        && TargetAccess.WhyNotATarget(id, status) is null ? TryRead(id, status) : null;
+
     /// <summary>All processes but kernel threads and the caller itself, by id.</summary>
     public static IEnumerable<PatchTarget> GetAll(CancellationToken cancellation = default)
     {

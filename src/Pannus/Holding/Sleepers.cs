@@ -49,7 +49,8 @@ internal sealed class Sleepers(SyscallNumbers syscalls) : IDisposable
         if (ProcessStatus.TryRead(tid) is not { TracerId: 0, State: ('S' or 'D') and var state }) return false;
         if (Descriptor.TryOpen($"/proc/{tid}/schedstat", OpenMode.Read) is not { } descriptor) return false;
         long runs = RunCount(descriptor);
-        if (runs > 0 && TryReadCall(tid, isUninterruptible: state == 'D') is { } thread && RunCount(descriptor) == runs && AddProcessors(tid))
+        if (runs > 0 && TryReadCall(tid, isUninterruptible: state == 'D') is { } thread && !ThreadStat.Read(tid, tid).IsKernelWorker
+            && RunCount(descriptor) == runs && AddProcessors(tid))
         {
             _threads.Add(thread);
             _descriptors.Add(descriptor);

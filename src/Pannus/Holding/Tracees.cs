@@ -285,6 +285,13 @@ internal sealed class Tracees : HeldProcess, IDisposable
         if (result == 0)
         {
             ThreadStat stat = ThreadStat.Open(_target.Id, tid);
+            if (stat.IsKernelWorker)
+            {
+                // It has no user code to stop in, and what was seized goes free at the end of this thread.
+                stat.Dispose();
+                _ = _known.Add(tid);
+                return;
+            }
             if (stat.State == 'R') _placement.Follow(stat);
             else stat.Dispose();
             // Only a guess, and it may be: a thread that has woken since is stopped all the same, only a little too early.
@@ -295,7 +302,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
 
         // EPERM: a dead thread, one that the kernel attached to us at birth, another tracer's, or not allowed.
         ProcessStatus? status = ProcessStatus.TryRead(tid);
-        if (status is null or { State: 'Z' or 'X' }) return;
+        if (status is null or { State: 'Z' or 'X' } || ThreadStat.Read(_target.Id, tid).IsKernelWorker) return;
         if (status.TracerId == _tracerId) Add(tid, isAsked: true);
         else throw TargetAccess.WhyTraced(_target.DisplayName, status.TracerId)
             ?? TargetAccess.Denied(_target.Id, status, result);

@@ -41,6 +41,12 @@ public sealed record PlannedWrite
 
     /// <summary>How a message names it.</summary>
     internal string DisplayName => Symbol.Length > 0 ? $"{Kind} {Symbol}" : $"{Kind} at 0x{Address:x}";
+    /// <summary>
+    /// Of a jump: <c>whole</c>, or what of the function's code stays old or is not known; empty for other writes, and for a patch
+    /// that is in force.
+    /// </summary>
+    public string Coverage { get; init; } = "";
+
     internal byte[] Old { get; init; } = [];
     internal byte[] New { get; init; } = [];
     /// <summary>No thread may be about to execute an instruction inside: the bytes after the first of the jump.</summary>

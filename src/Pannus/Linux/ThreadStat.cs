@@ -12,6 +12,11 @@ internal struct ThreadStat : IDisposable
     // Behind the name, the state is the first field and the processor the 37th.
     private const int ProcessorField = 36;
 
+    private const int FlagsField = 6;
+
+    // linux/sched.h: PF_IO_WORKER, and PF_USER_WORKER, whose bit meant something else before Linux 6.4.
+    private static readonly uint s_kernelWorker = 0x10 | (Environment.OSVersion.Version >= new Version(6, 4) ? 0x4000u : 0);
+
     private Descriptor? _descriptor;
 
     /// <summary>Of no thread.</summary>
@@ -22,6 +27,11 @@ internal struct ThreadStat : IDisposable
 
     /// <summary>Processor that the thread runs on, or ran on last; -1 when the thread is gone.</summary>
     public int Processor { get; private set; }
+
+    /// <summary>
+    /// Whether it is a thread of the kernel's that works for the process and never runs its code: of io_uring, or of vhost.
+    /// </summary>
+    public bool IsKernelWorker { get; private set; }
 
     /// <summary>Whether the thread has a processor, waits for one, or for memory or a disk.</summary>
     public readonly bool IsBusy => State is 'R' or 'D';
@@ -55,7 +65,11 @@ internal struct ThreadStat : IDisposable
         if (end < 0 || end + 2 >= length) return;
         ReadOnlySpan<byte> fields = text[(end + 2)..length];
         State = (char)fields[0];
-        for (int i = 0; i < ProcessorField; i++) fields = fields[(fields.IndexOf((byte)' ') + 1)..];
+        for (int i = 0; i < ProcessorField; i++)
+        {
+            if (i == FlagsField) IsKernelWorker = Utf8Parser.TryParse(fields, out uint flags, out _) && (flags & s_kernelWorker) != 0;
+            fields = fields[(fields.IndexOf((byte)' ') + 1)..];
+        }
         if (Utf8Parser.TryParse(fields, out int processor, out _)) Processor = processor;
     }
 

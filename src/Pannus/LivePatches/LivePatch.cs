@@ -19,6 +19,8 @@ public sealed record LivePatchRequest
     public required PatchCommandSet Commands { get; init; }
     /// <summary>Where to look for symbols of the target.</summary>
     public ResolverOptions Symbols { get; init; } = new();
+    /// <summary>Whether a patch is refused that leaves some code of its functions old.</summary>
+    public bool IsStrict { get; init; }
     /// <summary>How to stop the target.</summary>
     public WriteOptions Options { get; init; } = new();
     /// <summary>Whether the target's unwinders are told of the patch.</summary>
@@ -87,6 +89,7 @@ public static class LivePatch
         var resolver = new SymbolResolver(target, request.Symbols);
         IReadOnlyList<ResolvedSymbol> symbols =
             [.. resolver.ResolveMany([.. commands.Commands.Select(c => c.Target)]).Select(resolver.ToBound)];
+        var coverage = new CoveragePlan(target, request, symbols);
         PatchImage image = PatchImageReader.Read(request.Patch);
         PatchDestination.Check(image, commands);
         OriginalFunctions originals = OriginalFunctions.Find(target, image, commands, symbols);
@@ -102,7 +105,8 @@ public static class LivePatch
         originals.Write(placement, planner);
         FrameIndex? frames = FrameIndexWriter.Write(placement);
         var longJumps = new LongJumpPlanner(target, placement);
-        IReadOnlyList<PlannedWrite> writes = Writes(target, planner, commands, symbols, placement, longJumps);
+        IReadOnlyList<PlannedWrite> writes = coverage.Describe([.. Writes(target, planner, commands.Commands, symbols, placement, longJumps),
+            .. coverage.Clones((command, clone) => Writes(target, planner, [command], [clone], placement, longJumps))]);
         WriteSet.CheckApart(writes);
         bool isUnwound = frames is not null && UnwindSupport.IsNeeded(target, image, request.Unwind);
         LivePatchRequest? runtime = isUnwound ? UnwindSupport.RequestFor(target, request) : null;
@@ -115,8 +119,10 @@ public static class LivePatch
             Modules = JournalCheck.ModulesOf(target, writes),
             Writes = [.. writes.Select(there.Stack.OnTop)],
         };
-        return Describe(target, request, backend, writes, isApplied: false) with
+        LivePatchPlan planned = Describe(target, request, backend, writes, isApplied: false);
+        return planned with
         {
+            Result = planned.Result with { Coverage = coverage.Text, IsPartial = coverage.IsPartial },
             Writes = [.. writes, .. there.MemoryWrites(target, writes)],
             There = there,
             Runtime = runtime,
@@ -202,13 +208,13 @@ public static class LivePatch
 
     private static string Microseconds(TimeSpan time) => $"{time.TotalMicroseconds:0} us";
 
-    private static List<PlannedWrite> Writes(TargetProcess target, WritePlanner planner, PatchCommandSet commands,
+    private static List<PlannedWrite> Writes(TargetProcess target, WritePlanner planner, IReadOnlyList<PatchCommand> commands,
         IReadOnlyList<ResolvedSymbol> symbols, PatchPlacement placement, LongJumpPlanner longJumps)
     {
         List<PlannedWrite> writes = [];
         for (int i = 0; i < symbols.Count; i++)
         {
-            PatchCommand c = commands.Commands[i];
+            PatchCommand c = commands[i];
             ulong destination = c.Kind == PatchCommandKind.Variable ? 0 : placement.Find(c.Source)!.Value;
             if (c.Kind == PatchCommandKind.Jump && !target.Architecture.ReachesAll
                 && !IsNear(symbols[i].Address, destination))

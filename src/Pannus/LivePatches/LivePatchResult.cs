@@ -44,6 +44,13 @@ public sealed record LivePatchResult
     public required int Attempts { get; init; }
     /// <summary>Backend that did it.</summary>
     public required BackendKind Backend { get; init; }
+    /// <summary>
+    /// <c>whole</c> when all code that was made of the functions is replaced; else what stays old, or is not known, of which of
+    /// them. Empty for a patch that was in force.
+    /// </summary>
+    public string Coverage { get; init; } = "";
+    /// <summary>Whether code of the functions is known to stay old, or other functions change with them.</summary>
+    public bool IsPartial { get; init; }
     /// <summary>One line for people.</summary>
     public required string Message { get; init; }
 }

@@ -53,6 +53,22 @@ internal sealed class CodeReferences(TargetProcess target)
         return target.ModuleAt(range.Start) is { } module ? FindFar(module, range) : null;
     }
 
+    /// <summary>The instructions of the module at an address that branch to it, call it or take it.</summary>
+    public IReadOnlyList<ulong> To(ulong address)
+    {
+        if (target.ModuleAt(address) is not { } module) return [];
+        if (!_targets.TryGetValue(module, out Targets[]? all)) _targets[module] = all = Collect(module);
+        List<ulong> sources = [];
+        foreach (Targets mapping in all)
+        {
+            Scan(mapping.Range, (source, destination) =>
+            {
+                if (destination == address && IsInstruction(source, destination)) sources.Add(source);
+            });
+        }
+        return sources;
+    }
+
     /// <summary>
     /// The addresses that <c>-fpatchable-function-entry</c> has noted in the module at an address: each begins the NOPs of a
     /// function.

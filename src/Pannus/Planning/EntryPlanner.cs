@@ -74,7 +74,8 @@ internal sealed class EntryPlanner(TargetProcess target)
     private PatchException? Refusal(FunctionCode code, int length, IReadOnlyList<NearSymbol> near)
     {
         var rest = new AddressRange(code.Place + 1, (ulong)length - 1);
-        if (near.Any(s => rest.Contains(s.Start))) return TooShort(code, length, code.Place, "another symbol begins inside");
+        if (near.Where(s => rest.Contains(s.Start)).Select(s => (ulong?)s.Start).Min() is { } inside)
+            return TooShort(code, length, inside, "another symbol begins inside");
         // From the first byte on there must be whole instructions, none of which ends the function before the last byte,
         // unless what follows is padding. With a size that is known a return in the middle is just a return.
         bool hasEnded = false;

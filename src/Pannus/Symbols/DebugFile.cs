@@ -28,6 +28,26 @@ internal static class DebugFile
     }
 
     /// <summary>
+    /// The debug information that several files share, as <c>dwz</c> makes it (.gnu_debugaltlink: a path, and the build id of the
+    /// file); null when there is none.
+    /// </summary>
+    public static DwarfInfo? Supplement(TargetProcess target, ElfImage image)
+    {
+        if (image.FindSection(".gnu_debugaltlink") is not { } section) return null;
+        ReadOnlySpan<byte> link = image.SectionContent(section);
+        string path = System.Text.Encoding.UTF8.GetString(ElfImage.TextBytes(link, 0));
+        string buildId = Convert.ToHexString(link[Math.Min(link.Length, link.IndexOf((byte)0) + 1)..]).ToLowerInvariant();
+        if (!path.StartsWith('/')) path = Path.Combine(Path.GetDirectoryName(image.DisplayName) ?? "/", path);
+        foreach (string root in (string[])[target.Root, ""])
+        {
+            if (!File.Exists(root + path) || target.Images.TryOpen(root + path, path) is not { } found) continue;
+            if (found.BuildId == buildId) return DwarfInfo.Open(found);
+            target.Images.Close(found);
+        }
+        return null;
+    }
+
+    /// <summary>
     /// Opens the file that the user names for a module. Errors: <see cref="PatchErrorId.PatchFileNotFound"/>,
     /// <see cref="PatchErrorId.PatchFileInvalid"/>, and those of <paramref name="check"/>.
     /// </summary>

@@ -14,11 +14,26 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
     private readonly MapFile? _map = FileOf(target, module, options.MapFile, options.MapFiles) is { } path ? MapFile.Read(path) : null;
     private (ElfSymbolTable Table, SymbolSource Source)[]? _tables;
     private BuildCheck? _mapCheck, _fileCheck;
+    private ElfImage? _debug;
 
     public TargetModule Module => module;
 
     /// <summary>Whether there is a source that names local symbols, too.</summary>
     public bool HasLocals => _map is not null || Tables.Any(t => t.Source is SymbolSource.SymbolTable or SymbolSource.DebugFile);
+
+    /// <summary>The file with the debug information of the module: a separate one, or its own.</summary>
+    public ElfImage? DebugImage
+    {
+        get
+        {
+            _ = Tables;
+            return _debug ?? (module.Image.IsFromMemory ? null : module.Image);
+        }
+    }
+
+    /// <summary>The symbols that begin, end or lie in a range of the file.</summary>
+    public IEnumerable<ResolvedSymbol> At(AddressRange range) => Tables.SelectMany(t => t.Table.Near(range.Start, range.End)
+        .Select(i => t.Table[i]).Where(s => !s.IsCommon).Select(s => Resolve(s, "", t.Source)));
 
     // The file that the user has named for a module; the program's may be named without one.
     private static string? FileOf(TargetProcess target, TargetModule module, string? program, IReadOnlyList<ModuleFile> files) =>
@@ -122,11 +137,12 @@ internal sealed class ModuleSymbols(TargetProcess target, TargetModule module, R
         if (FileOf(target, module, options.SymbolFile, options.SymbolFiles) is { } path)
         {
             _fileCheck = new BuildCheck(target, module, path);
-            return [(DebugFile.Open(target, path, _fileCheck).SymbolTable, SymbolSource.DebugFile), exported];
+            _debug = DebugFile.Open(target, path, _fileCheck);
+            return [(_debug.SymbolTable, SymbolSource.DebugFile), exported];
         }
         if (module.Image.HasSymbolTable) return [(module.Image.SymbolTable, SymbolSource.SymbolTable), exported];
-        return DebugFile.Find(target, module) is { } debug
-            ? [(debug.SymbolTable, SymbolSource.DebugFile), exported] : [exported];
+        return (_debug = DebugFile.Find(target, module)) is not null
+            ? [(_debug.SymbolTable, SymbolSource.DebugFile), exported] : [exported];
     }
 
     // The map file has the say on addresses; sizes and kinds come from the tables where they know the name too. Where the two

@@ -24,11 +24,13 @@ internal static class ModuleScanner
         int executable = FindExecutable(target, modules, program);
         if (executable < 0)
         {
-            throw new PatchException(PatchErrorId.PatchFileInvalid,
+            throw new PatchException(PatchErrorId.MemoryInaccessible,
                 $"The program of {target.DisplayName} cannot be found in its memory map as an ELF file.");
         }
-        TargetModule first = modules[executable].IsExecutable ? modules[executable] : modules[executable] with { IsExecutable = true };
+        // Started by ld.so PROGRAM, /proc/PID/exe is the dynamic linker.
+        TargetModule first = modules[executable] with { IsExecutable = true };
         modules.RemoveAt(executable);
+        for (int i = 0; i < modules.Count; i++) modules[i] = modules[i] with { IsExecutable = false };
         return [first, .. LinkMap.Order(target, first, modules)];
     }
 

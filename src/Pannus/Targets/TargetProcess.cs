@@ -90,13 +90,14 @@ public sealed class TargetProcess : IDisposable
         if (TargetAccess.WhyNotATarget(id, status) is { } refusal) throw refusal;
         int viewId = TargetAccess.ViewId(id, status) ?? throw NotFound(id);
 
-        Descriptor pidfd = Descriptor.TryOpenProcess(id, out _) ?? throw NotFound(id);
+        Descriptor pidfd = Descriptor.TryOpenProcess(id, out long failure)
+            ?? throw (-failure is Errno.EMFILE or Errno.ENFILE ? NoDescriptor(id) : NotFound(id));
         ProcessMemory? memory = null;
         try
         {
             memory = ProcessMemory.Open(viewId, out long error);
             if (memory is null || ProcFile.TryRead($"/proc/{viewId}/maps") is null)
-                throw TargetAccess.Denied(id, status, error);
+                throw WhyClosed(id, status, error);
             // Checked after both descriptors are open: from here on they belong to this very process.
             if (ProcFile.StartTicks(id) != found) throw Replaced(id);
             return new TargetProcess(id, viewId, found, pidfd, memory, status);
@@ -118,6 +119,17 @@ public sealed class TargetProcess : IDisposable
 
     /// <summary>Whether the process this was opened on still runs: a pidfd turns readable when its last thread ends.</summary>
     public bool IsAlive => !_pidfd.IsReadable;
+
+    /// <summary>
+    /// What an error really was: a process that exits has no memory, no map and no threads any more, each of which looks like
+    /// something else for an instant.
+    /// </summary>
+    public PatchException Explain(PatchException error)
+    {
+        if (error.Id is PatchErrorId.TargetNotFound or PatchErrorId.Interrupted) return error;
+        bool isLeaving = !IsAlive || ProcessStatus.TryRead(Id) is not { } status || TargetAccess.ViewId(Id, status) is null;
+        return isLeaving ? new PatchException(PatchErrorId.TargetNotFound, $"{DisplayName} has exited.", error) : error;
+    }
 
     /// <summary>
     /// Throws when the process is gone, or has become another program: <see cref="PatchErrorId.TargetNotFound"/>,
@@ -145,6 +157,17 @@ public sealed class TargetProcess : IDisposable
 
     private MemoryMap ReadMap() =>
         MemoryMap.Parse(ProcFile.TryRead($"/proc/{ViewId}/maps") ?? throw NotFound(Id));
+
+    private static PatchException WhyClosed(int id, ProcessStatus status, long error)
+    {
+        if (-error is Errno.EMFILE or Errno.ENFILE) return NoDescriptor(id);
+        // It may have begun to exit just now.
+        return ProcessStatus.TryRead(id) is { } now && TargetAccess.ViewId(id, now) is not null
+            ? TargetAccess.Denied(id, status, error) : new PatchException(PatchErrorId.TargetNotFound, $"{status.Name} ({id}) has exited.");
+    }
+
+    private static PatchException NoDescriptor(int id) => new(PatchErrorId.AccessDenied,
+        $"Process {id} cannot be opened, as this process has no file descriptor left (EMFILE). Close files, or raise ulimit -n.");
 
     private static PatchException NotFound(int id) =>
         new(PatchErrorId.TargetNotFound, $"There is no process {id}.");
