@@ -1,3 +1,4 @@
+using Pannus.Backends;
 using Pannus.Core;
 using Pannus.Images;
 using Pannus.Journal;
@@ -47,6 +48,12 @@ internal sealed record PatchLoad
         segments.Add(new MapSegment(address, size, next, MemoryAccess.Read));
         return new PatchLoad(new MapRequest(NameOf(patch, record.LivePatchId), segments), placement, longJumps, journal, bytes);
     }
+
+    /// <summary>
+    /// Throws when to map it would end the target by a signal. Error: <see cref="PatchErrorId.NoAddressSpace"/>.
+    /// </summary>
+    public void CheckLimits(TargetProcess target, BackendKind backend) =>
+        TargetLimits.CheckCanMap(target, Request, maker: backend == BackendKind.Kernel ? Environment.ProcessId : target.Id);
 
     /// <summary>The name that a patch's mappings bear; of one that is only mounted with the beginning of the file's hash for an id.</summary>
     public static string NameOf(PatchFile patch, string livePatchId = "") =>

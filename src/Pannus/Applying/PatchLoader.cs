@@ -117,6 +117,7 @@ public static class PatchLoader
         CancellationToken cancellation)
     {
         PatchPlacement placement = load.Placement;
+        load.CheckLimits(target, backend.Kind);
         TimeSpan pause = backend.Map(target, load.Request, timeout, cancellation);
         try
         {

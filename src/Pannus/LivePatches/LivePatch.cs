@@ -119,6 +119,8 @@ public static class LivePatch
             Modules = JournalCheck.ModulesOf(target, writes),
             Writes = [.. writes.Select(there.Stack.OnTop)],
         };
+        PatchLoad load = PatchLoad.Plan(target, request.Patch, placement, longJumps.LongJumps, record);
+        load.CheckLimits(target, backend.Kind);
         LivePatchPlan planned = Describe(target, request, backend, writes, isApplied: false);
         return planned with
         {
@@ -127,7 +129,7 @@ public static class LivePatch
             There = there,
             Runtime = runtime,
             Frames = isUnwound ? [frames!.Value, .. longJumps.LongJumps.Select(p => p.Index)] : [],
-            Load = PatchLoad.Plan(target, request.Patch, placement, longJumps.LongJumps, record),
+            Load = load,
         };
     }
 

@@ -243,6 +243,44 @@ public sealed class RefusalTests
         _ = own.WaitFor("func_J of plug.");
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(16384)]
+    public void A_target_that_may_not_make_files_of_that_size_is_refused_and_goes_on(int bytes)
+    {
+        using TargetProgram program = TargetProgram.Start("prlimit", $"--fsize={bytes}", Built.Sample("target"), "20");
+        _ = program.WaitFor(l => l.StartsWith("func_L", StringComparison.Ordinal));
+        PatchException error = Patching.Refused(program, () => Patching.Apply(program, Built.Sample("patch.so"), Jump));
+        Assert.Equal(PatchErrorId.NoAddressSpace, error.Id);
+        Assert.Contains("RLIMIT_FSIZE", error.Message);
+        _ = program.WaitFor("func_J of target.");
+    }
+
+    [Fact]
+    public void A_target_whose_memory_cgroup_is_full_is_refused_and_goes_on()
+    {
+        string parent = "/sys/fs/cgroup/memory";
+        if (!File.Exists($"{parent}/memory.limit_in_bytes")) return; // Version 2: MemoryCgroupTests.
+        string cgroup = $"{parent}/pannus-test-{Environment.ProcessId}";
+        _ = Directory.CreateDirectory(cgroup);
+        try
+        {
+            using TargetProgram program = TargetProgram.Start(
+                "/bin/sh", "-c", $"echo $$ > {cgroup}/cgroup.procs; exec {Built.Sample("target")} 20");
+            _ = program.WaitFor(l => l.StartsWith("func_L", StringComparison.Ordinal));
+            ulong used = ulong.Parse(File.ReadAllText($"{cgroup}/memory.usage_in_bytes"));
+            File.WriteAllText($"{cgroup}/memory.limit_in_bytes", $"{used + 32768}");
+            PatchException error = Patching.Refused(program, () => Patching.Apply(program, Built.Sample("patch.so"), Jump));
+            Assert.Equal(PatchErrorId.NoAddressSpace, error.Id);
+            Assert.Contains(cgroup, error.Message);
+            _ = program.WaitFor("func_J of target.");
+        }
+        finally
+        {
+            Directory.Delete(cgroup);
+        }
+    }
+
     private static TargetProgram Start()
     {
         TargetProgram program = TargetProgram.Start(Built.Sample("target"), "20");
