@@ -28,10 +28,11 @@ internal interface ITargetBackend
     /// don't all stop in <paramref name="stopTimeout"/>.
     /// <paramref name="early"/> is called before each stop, when the threads that run are not held: it sees those that sleep,
     /// which <paramref name="body"/> sees first and in the same order, unless they have run since
-    /// (<see cref="HeldProcess.HasRunSince"/>).
+    /// (<see cref="HeldProcess.HasRunSince"/>). <paramref name="longest"/> is how long the body may take; should this process be
+    /// stopped by then, it is continued.
     /// </summary>
     TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<HeldProcess> body,
-        Action<HeldProcess>? early = null);
+        Action<HeldProcess>? early = null, TimeSpan? longest = null);
 
     /// <summary>
     /// Maps memory for a patch into the running target at exactly the places that <paramref name="request"/> asks for,

@@ -20,17 +20,20 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
     public BackendKind Kind => BackendKind.Kernel;
 
     public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<HeldProcess> body,
-        Action<HeldProcess>? early = null)
+        Action<HeldProcess>? early = null, TimeSpan? longest = null)
     {
         TimeSpan pause = default;
         TracerThread.Run("pannus-holder", target, () =>
         {
+            target.CheckStillThere();
             Rehearse(target);
             using var hold = new KernelHold(target, calls);
             new TracerPriority().Raise(); // up to the end of this thread
-            Stop(target, hold, stopTimeout, early);
+            Stop(target, hold, stopTimeout, early, longest);
             try
             {
+                // A process that is held starts no other program.
+                if (!target.IsStillThere()) throw target.WhyNotThere() ?? target.HasStartedAnother();
                 body(hold);
             }
             finally
@@ -62,6 +65,8 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
                 }
                 mapped.Add(s);
             }
+            // By its id alone: it must have been this process, and this program, all the time.
+            target.CheckStillThere();
             target.Refresh();
             return TimeSpan.Zero;
         }
@@ -91,10 +96,10 @@ internal sealed class KernelBackend(KernelCalls calls, ITargetBackend ptrace) : 
         TargetProcess target, IReadOnlyList<ulong> resolvers, TimeSpan timeout, CancellationToken cancellation) =>
         ptrace.CallResolvers(target, resolvers, timeout, cancellation);
 
-    private static void Stop(TargetProcess target, KernelHold hold, TimeSpan timeout, Action<HeldProcess>? early)
+    private static void Stop(TargetProcess target, KernelHold hold, TimeSpan timeout, Action<HeldProcess>? early, TimeSpan? longest)
     {
-        // The hold ends by itself should its body never end; a user's hold (PatchSuspension) has a deadline of its own.
-        int deadline = LongestHold;
+        // The hold ends by itself should its body never end.
+        int deadline = Math.Clamp((int?)longest?.TotalMilliseconds ?? LongestHold, 1, LongestHold);
         long start = Stopwatch.GetTimestamp();
         for (int attempt = 0; ; attempt++)
         {

@@ -1,5 +1,4 @@
 using Pannus.Borrowing;
-using Pannus.Core;
 using Pannus.Holding;
 using Pannus.Targets;
 
@@ -11,7 +10,8 @@ internal sealed class PtraceBackend : ITargetBackend
     public BackendKind Kind => BackendKind.Ptrace;
 
     public TimeSpan WhileHeld(TargetProcess target, TimeSpan stopTimeout, bool leaveSleepers, Action<HeldProcess> body,
-        Action<HeldProcess>? early = null) => PtraceHold.WhileHeld(target, stopTimeout, leaveSleepers, body, early);
+        Action<HeldProcess>? early = null, TimeSpan? longest = null) =>
+        PtraceHold.WhileHeld(target, stopTimeout, leaveSleepers, body, early, longest);
 
     public TimeSpan Map(TargetProcess target, MapRequest request, TimeSpan timeout, CancellationToken cancellation) =>
         RemoteMapping.Map(target, request, timeout, cancellation);
@@ -22,9 +22,7 @@ internal sealed class PtraceBackend : ITargetBackend
     public IReadOnlyList<ulong> CallResolvers(
         TargetProcess target, IReadOnlyList<ulong> resolvers, TimeSpan timeout, CancellationToken cancellation)
     {
-        RemoteResult result = RemoteCall.Run(target, RemoteProgram.Call(target.Architecture.Remote, resolvers), timeout, cancellation);
-        return result.Results is { } addresses ? [.. addresses.Select(a => (ulong)a)]
-            : throw new PatchException(PatchErrorId.StopTimeout,
-                $"{target.DisplayName} ran on before the result of an IFUNC resolver could be read. Nothing was changed; try again.");
+        RemoteProgram program = RemoteProgram.Call(target.Architecture.Remote, resolvers);
+        return [.. RemoteCall.Run(target, program, timeout, cancellation).Results.Select(a => (ulong)a)];
     }
 }

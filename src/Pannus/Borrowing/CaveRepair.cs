@@ -39,6 +39,19 @@ internal static class CaveRepair
         }
     }
 
+    /// <summary>As <see cref="Run"/>, for those who have another error to tell of: then the next patcher does it.</summary>
+    public static void TryRun(TargetProcess target, ulong address, ReadOnlySpan<byte> stub, TimeSpan timeout)
+    {
+        try
+        {
+            Run(target, address, stub, timeout);
+        }
+        catch (PatchException)
+        {
+            // A few bytes after the end of the program's code, which nothing leads to.
+        }
+    }
+
     // What the file has behind the end of the segment, as the kernel maps whole pages; zeros behind the end of the file, and in
     // the vdso, which has no file.
     private static byte[] Original(TargetProcess target, ulong address, int length)

@@ -1,13 +1,12 @@
-using System.Text;
 using Pannus.Core;
 using Pannus.Machines;
 using Pannus.Targets;
 
 namespace Pannus.Borrowing;
 
-/// <summary>What to do with the descriptor that a remote program opens.</summary>
+/// <summary>What a step of a remote program has to do with the descriptor that the program opens.</summary>
 [Flags]
-internal enum RemoteStepFlags : ulong
+internal enum RemoteStepFlags
 {
     None = 0,
     /// <summary>The result is the descriptor.</summary>
@@ -16,26 +15,29 @@ internal enum RemoteStepFlags : ulong
     FirstIsDescriptor = 2,
     /// <summary>The fifth argument is the descriptor.</summary>
     FifthIsDescriptor = 4,
-    /// <summary>Runs also after a step has failed.</summary>
-    Always = 8,
+    /// <summary>The descriptor is gone afterwards. Such a step is also run when one before it has failed.</summary>
+    Closes = 8,
+    /// <summary>The first argument is the address of the program's text.</summary>
+    FirstIsText = 16,
     /// <summary>Not a syscall: calls the function at the first argument, which gets no arguments.</summary>
-    CallsFunction = 16,
+    CallsFunction = 32,
 }
 
 /// <summary>One syscall of a remote program.</summary>
 internal sealed record RemoteStep(
-    string Name, long Number, RemoteStepFlags Flags, ulong A = 0, ulong B = 0, ulong C = 0, ulong D = 0, ulong E = 0, ulong F = 0);
+    string Name, long Number, RemoteStepFlags Flags, ulong A = 0, ulong B = 0, ulong C = 0, ulong D = 0, ulong E = 0, ulong F = 0)
+{
+    public bool Has(RemoteStepFlags flag) => (Flags & flag) != 0;
+}
 
-/// <summary>
-/// A list of syscalls that a thread of the target runs in one go. A text that a step's first argument points to is put
-/// beside the list; such a pointer is given as <see cref="TextPointer"/>.
-/// </summary>
+/// <summary>What a thread of the target is borrowed for: syscalls, one after the other until one fails, or functions.</summary>
+/// <param name="Abi">How.</param>
+/// <param name="Steps">The syscalls.</param>
+/// <param name="Text">
+/// What a step may point to: the only memory of the target that the kernel reads for one. Other threads may change it.
+/// </param>
 internal sealed record RemoteProgram(RemoteAbi Abi, IReadOnlyList<RemoteStep> Steps, string Text)
 {
-    /// <summary>Stands for the address of <see cref="Text"/>.</summary>
-    public const ulong TextPointer = 0xdead_7e87_0000_0000;
-
-    private const ulong CatchNanoseconds = 50_000_000;
     private const ulong MfdCloexec = 1, MapPrivate = 2, MapFixedNoReplace = 0x100000;
 
     /// <summary>memfd_create, ftruncate, one mmap for each segment, close.</summary>
@@ -43,15 +45,16 @@ internal sealed record RemoteProgram(RemoteAbi Abi, IReadOnlyList<RemoteStep> St
     {
         var steps = new List<RemoteStep>
         {
-            new("memfd_create", abi.MemfdCreate, RemoteStepFlags.KeepsDescriptor, TextPointer, MfdCloexec),
+            new("memfd_create", abi.MemfdCreate, RemoteStepFlags.KeepsDescriptor | RemoteStepFlags.FirstIsText, 0, MfdCloexec),
             new("ftruncate", abi.Ftruncate, RemoteStepFlags.FirstIsDescriptor, 0, request.FileSize),
         };
-        foreach (MapSegment s in request.Segments)
+        // The record's first: by it what a patcher left that died half way is known for what it is.
+        foreach (MapSegment s in request.Segments.OrderByDescending(s => s.Offset))
         {
             steps.Add(new("mmap", abi.Mmap, RemoteStepFlags.FifthIsDescriptor, s.Address, s.Length,
                 Protection(s.Access), MapPrivate | MapFixedNoReplace, 0, abi.MmapOffset(s.Offset)));
         }
-        steps.Add(new("close", abi.Close, RemoteStepFlags.FirstIsDescriptor | RemoteStepFlags.Always));
+        steps.Add(new("close", abi.Close, RemoteStepFlags.FirstIsDescriptor | RemoteStepFlags.Closes));
         return new RemoteProgram(abi, steps, request.MemfdName);
     }
 
@@ -63,54 +66,8 @@ internal sealed record RemoteProgram(RemoteAbi Abi, IReadOnlyList<RemoteStep> St
     public static RemoteProgram Call(RemoteAbi abi, IReadOnlyList<ulong> functions) => new(
         abi, [.. functions.Select(f => new RemoteStep("call", 0, RemoteStepFlags.CallsFunction, f))], "");
 
-    /// <summary>Whether the thread's vector registers stay as they are: neither the stub nor a syscall changes them.</summary>
-    public bool KeepsVectors { get; } = Steps.All(s => !s.Flags.HasFlag(RemoteStepFlags.CallsFunction));
-
-    /// <summary>Bytes that <see cref="Encode"/> gives.</summary>
-    public int EncodedSize => TextAt + Encoding.UTF8.GetByteCount(Text) + 1;
-
-    // Behind the records: the end mark, struct timespec (seconds, nanoseconds), and the text.
-    private int EndAt => (Steps.Count + 1) * Abi.RecordSize;
-    private int TimeAt => EndAt + Abi.Word.Size;
-    private int TextAt => TimeAt + 2 * Abi.Word.Size;
-
-    /// <summary>
-    /// The list as the stub reads it: the steps, one more in which the thread waits to be caught, the end mark, and what
-    /// the steps point to. Pointers are filled in by <see cref="Locate"/>.
-    /// </summary>
-    public byte[] Encode()
-    {
-        byte[] data = new byte[EncodedSize];
-        // pselect6 with no descriptors is a sleep that, other than nanosleep, leaves alone what the kernel has kept to
-        // restart the call that the thread was taken out of (restart_syscall(2)).
-        var wait = new RemoteStep("pselect6", Abi.Pselect6, RemoteStepFlags.Always);
-        int at = 0;
-        foreach (RemoteStep s in Steps.Append(wait))
-        {
-            ReadOnlySpan<ulong> words =
-                [(ulong)s.Number, s.A, s.B, s.C, s.D, s.E, s.F, (ulong)s.Flags, Abi.NotYetRun];
-            foreach (ulong word in words)
-            {
-                Write(data, at, word);
-                at += Abi.Word.Size;
-            }
-        }
-        Write(data, EndAt, Abi.EndOfList);
-        Write(data, TimeAt + Abi.Word.Size, CatchNanoseconds);
-        Encoding.UTF8.GetBytes(Text).CopyTo(data, TextAt);
-        return data;
-    }
-
-    /// <summary>Fills the pointers of an encoded list in, for the address at which it will lie.</summary>
-    public void Locate(Span<byte> data, ulong address)
-    {
-        const int firstArgument = 1, fifthArgument = 5;
-        for (int i = 0; i < Steps.Count; i++)
-            if (Steps[i].A == TextPointer) Write(data, i * Abi.RecordSize + firstArgument * Abi.Word.Size, address + (ulong)TextAt);
-        Write(data, Steps.Count * Abi.RecordSize + fifthArgument * Abi.Word.Size, address + (ulong)TimeAt);
-    }
-
-    private void Write(Span<byte> data, int at, ulong word) => Abi.Word.Write(data[at..], word);
+    /// <summary>Whether functions are called, which may change the thread's vector registers; the stub and syscalls don't.</summary>
+    public bool CallsFunctions { get; } = Steps.Any(s => s.Has(RemoteStepFlags.CallsFunction));
 
     private static ulong Protection(MemoryAccess access) => (ulong)(access & ~MemoryAccess.Shared);
 }

@@ -17,6 +17,25 @@ namespace Pannus.Holding;
 /// </remarks>
 internal static class SyscallRestart
 {
+    /// <summary>
+    /// Prepares a stopped thread to go back into the call that the stop took it out of. False when nothing but the end of the
+    /// tracer thread is to let go of it.
+    /// </summary>
+    public static bool PrepareToGo(int tid, WaitStatus stop, in X64Registers registers)
+    {
+        if (Rewind(tid, stop, registers) is { } rewound)
+        {
+            _ = Ptrace.SetRegisters(tid, rewound);
+        }
+        else if (FilteredRestart.IsNeeded(tid, stop, registers))
+        {
+            if (FilteredRestart.TryRestart(tid, registers)) return false;
+            // As the call that it was, which the filter knows, though with all of its time.
+            _ = Ptrace.SetRegisters(tid, Again(registers));
+        }
+        return true;
+    }
+
     /// <summary>Registers that issue the interrupted call again, or null when there is nothing to mend.</summary>
     public static X64Registers? Rewind(int tid, WaitStatus stop, in X64Registers registers)
     {
@@ -25,10 +44,9 @@ internal static class SyscallRestart
         if (ProcessStatus.TryRead(tid) is not { DeliverableSignals: 0 } status) return null;
         if (stop.PendingSignal is > 0 and var signal && (status.DiscardedSignals >> (signal - 1) & 1) == 0) return null;
 
-        X64Registers rewound = registers;
-        rewound.Rax = registers.OrigRax;
-        rewound.OrigRax = ulong.MaxValue;
-        rewound.Rip -= 2;
-        return rewound;
+        return Again(registers);
     }
+
+    private static X64Registers Again(in X64Registers registers) =>
+        registers with { Rax = registers.OrigRax, OrigRax = ulong.MaxValue, Rip = registers.Rip - 2 };
 }

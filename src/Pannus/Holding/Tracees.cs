@@ -96,6 +96,18 @@ internal sealed class Tracees : HeldProcess, IDisposable
         }
     }
 
+    /// <summary>
+    /// Whether what is held is the target, and no other program that it has become since it was looked at. Looks at one thread, as
+    /// all threads of a process have the same memory, and those that were stopped were threads of the target.
+    /// </summary>
+    public bool IsOfTarget()
+    {
+        if (_stopped == 0) return _target.WhyNotThere() is null;
+        for (int i = 0; i < _stopped; i++)
+            if (_target.IsMemoryOf(_ids[_held[i]])) return true;
+        return false;
+    }
+
     public override bool TrySeal() => _sleepers.TrySeal();
 
     public override int Read(ulong address, Span<byte> buffer) => _target.WritableMemory.Read(address, buffer);
@@ -244,7 +256,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
         _ = none.Read(target.Executable.Start, stackalloc byte[8]);
         _ = none.Write(target.Executable.Start, []);
         _ = none.HasRunSince(0) | none.TrySeal() | none.IsSealed;
-        none.RestartInterruptedCall(0);
+        _ = SyscallRestart.PrepareToGo(noThread, none._stops[0], none._registers[0]) | none.IsOfTarget();
         _ = none.TryRunOut(0, [new AddressRange(0, ulong.MaxValue)]);
         _ = Ptrace.Continue(noThread, 0);
         none.DetachAll();
@@ -282,9 +294,16 @@ internal sealed class Tracees : HeldProcess, IDisposable
             return;
         }
         long result = Ptrace.Seize(tid, Ptrace.OptionTraceClone);
+        // What is seized keeps its id: from here on it is a thread of the target, or it was none already. Such a one is not
+        // stopped, and let go by the end of the tracer thread.
+        ThreadStat stat = ThreadStat.Open(_target.Id, tid);
+        if (stat.State == 'X' || !_target.IsAlive)
+        {
+            stat.Dispose();
+            return;
+        }
         if (result == 0)
         {
-            ThreadStat stat = ThreadStat.Open(_target.Id, tid);
             if (stat.IsKernelWorker)
             {
                 // It has no user code to stop in, and what was seized goes free at the end of this thread.
@@ -298,6 +317,7 @@ internal sealed class Tracees : HeldProcess, IDisposable
             Add(tid, isAsleep: stat.State == 'S');
             return;
         }
+        stat.Dispose();
         if (result == -Errno.ESRCH) return;
 
         // EPERM: a dead thread, one that the kernel attached to us at birth, another tracer's, or not allowed.
@@ -378,15 +398,8 @@ internal sealed class Tracees : HeldProcess, IDisposable
 
     private void Detach(int i)
     {
-        RestartInterruptedCall(i);
-        _ = Ptrace.Detach(_ids[i], _stops[i].PendingSignal);
+        if (SyscallRestart.PrepareToGo(_ids[i], _stops[i], _registers[i])) _ = Ptrace.Detach(_ids[i], _stops[i].PendingSignal);
         _states[i] = State.Running;
         _isAsked[i] = false;
-    }
-
-    private void RestartInterruptedCall(int i)
-    {
-        if (SyscallRestart.Rewind(_ids[i], _stops[i], _registers[i]) is { } rewound)
-            _ = Ptrace.SetRegisters(_ids[i], rewound);
     }
 }

@@ -21,8 +21,10 @@ internal static class TracerThread
         ChildStops.Mute();
         ResidentCode.Lock();
         ExceptionDispatchInfo? failure = null;
+        int id = 0;
         var thread = new Thread(() =>
         {
+            id = Scheduler.ThreadId;
             // It sleeps for microseconds, to which the kernel would add 50.
             Scheduler.SetTimerSlack(1);
             try
@@ -43,6 +45,8 @@ internal static class TracerThread
             thread.Start();
             thread.Join();
         }
+        // For .NET it has ended a little before the kernel lets go of what it has seized.
+        for (int round = 0; Processes.HasThread(Environment.ProcessId, id); round++) Backoff.Spin(round, isApart: false);
         failure?.Throw();
     }
 }

@@ -73,6 +73,16 @@ internal sealed unsafe class Descriptor : IDisposable
         fixed (byte* p = buffer) return Syscall.Call(Syscall.Pread64, number, (long)p, buffer.Length, offset);
     }
 
+    /// <summary>Opens a file by a path that ends in a NUL, reads from an offset, and closes it. Allocates nothing.</summary>
+    public static long ReadOnce(ReadOnlySpan<byte> path, long offset, Span<byte> buffer)
+    {
+        int number = Syscall.Open(path, Syscall.ORdonly);
+        if (number < 0) return number;
+        long count = ReadAt(number, offset, buffer);
+        _ = Syscall.Call(Syscall.Close, number);
+        return count;
+    }
+
     /// <summary>write(2).</summary>
     public long Write(ReadOnlySpan<byte> data)
     {

@@ -19,6 +19,19 @@ internal static class ProcFile
         }
     }
 
+    /// <summary>The same, for one that is no text.</summary>
+    public static byte[]? TryReadBytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>
     /// Field 22 of <c>/proc/PID/stat</c>: start time in clock ticks after boot; null when the process is gone. The
     /// command name in field 2 may hold anything, so fields are counted from the last parenthesis.

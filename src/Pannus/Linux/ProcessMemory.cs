@@ -20,9 +20,13 @@ internal sealed class ProcessMemory : IMemory, IDisposable
     public bool CanWrite { get; }
 
     /// <summary>Opens the memory of a process, for writing where that is allowed. Returns null and -errno on failure.</summary>
-    public static ProcessMemory? Open(int pid, out long error)
+    public static ProcessMemory? Open(int pid, out long error) => Open($"/proc/{pid}/mem", out error);
+
+    /// <summary>The same, by a thread of the process.</summary>
+    public static ProcessMemory? Open(int pid, int tid, out long error) => Open($"/proc/{pid}/task/{tid}/mem", out error);
+
+    private static ProcessMemory? Open(string path, out long error)
     {
-        string path = $"/proc/{pid}/mem";
         if (Descriptor.TryOpen(path, OpenMode.ReadWrite, out error) is { } both) return new ProcessMemory(both, canWrite: true);
         return Descriptor.TryOpen(path, OpenMode.Read) is { } descriptor ? new ProcessMemory(descriptor, canWrite: false) : null;
     }

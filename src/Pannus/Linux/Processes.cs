@@ -10,4 +10,7 @@ internal static class Processes
 
     /// <summary>Whether two processes have one memory (kcmp(2)).</summary>
     public static bool ShareMemory(int one, int other) => Syscall.Call(Syscall.Kcmp, one, other, KcmpVm) == 0;
+
+    /// <summary>Whether a thread of a process is there (tgkill(2) without a signal).</summary>
+    public static bool HasThread(int id, int tid) => Syscall.Call(Syscall.Tgkill, id, tid, 0) == 0;
 }

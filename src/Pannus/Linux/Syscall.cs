@@ -15,6 +15,7 @@ internal static unsafe partial class Syscall
     public const long Read = 0, Write = 1, Close = 3, Stat = 4, Fstat = 5, Poll = 7, Lseek = 8, Mmap = 9, Munmap = 11, Madvise = 28, RtSigaction = 13, Ioctl = 16, Pread64 = 17, Pwrite64 = 18,
         SchedYield = 24, Nanosleep = 35, Wait4 = 61, Flock = 73, Ftruncate = 77, Ptrace = 101, Geteuid = 107, Fstatfs = 138, Getpriority = 140, Setpriority = 141, Mlock = 149, Prctl = 157,
         Gettid = 186, Futex = 202, SchedSetscheduler = 144, SchedGetscheduler = 145, SchedSetaffinity = 203, SchedGetaffinity = 204,
+        TimerCreate = 222, TimerSettime = 223, TimerDelete = 226, Tgkill = 234,
         Pselect6 = 270, Getcpu = 309, Kcmp = 312, MemfdCreate = 319, PidfdOpen = 434;
 
     [LibraryImport("libc", EntryPoint = "syscall")]
@@ -35,7 +36,13 @@ internal static unsafe partial class Syscall
     {
         byte[] name = new byte[System.Text.Encoding.UTF8.GetByteCount(path) + 1];
         System.Text.Encoding.UTF8.GetBytes(path, name);
-        fixed (byte* p = name)
+        return Open(name, flags);
+    }
+
+    /// <summary>The same, for a path that ends in a NUL. Allocates nothing.</summary>
+    public static int Open(ReadOnlySpan<byte> path, int flags)
+    {
+        fixed (byte* p = path)
         {
             int result = RawOpen(p, flags | OCloexec, 0);
             return result == -1 ? -Marshal.GetLastSystemError() : result;

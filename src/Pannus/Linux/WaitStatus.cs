@@ -11,6 +11,11 @@ internal readonly record struct WaitStatus(int Value)
     /// <summary>PTRACE_EVENT_STOP: the stop that PTRACE_INTERRUPT asks for, or a group stop.</summary>
     private const int EventStop = 128;
 
+    private const int SigTrap = 5;
+
+    /// <summary>What the tracee stops for in a syscall (PTRACE_O_TRACESYSGOOD).</summary>
+    public const int SyscallSignal = SigTrap | 0x80;
+
     /// <summary>The tracee is stopped.</summary>
     public bool IsStopped => (Value & 0xff) == 0x7f;
 
@@ -26,8 +31,14 @@ internal readonly record struct WaitStatus(int Value)
     /// <summary>Stopped where the kernel looks at signals, so that it will still decide how to restart a syscall.</summary>
     public bool IsEventStop => IsStopped && Event == EventStop;
 
+    /// <summary>Stopped at the entry or the exit of a syscall.</summary>
+    public bool IsSyscallStop => IsStopped && Event == 0 && StopSignal == SyscallSignal;
+
+    /// <summary>Stopped because PTRACE_INTERRUPT asked for it, and not with its whole process (SIGSTOP).</summary>
+    public bool IsInterrupted => IsEventStop && StopSignal == SigTrap;
+
     /// <summary>The signal to give back when the tracee is let go: 0 unless one was on its way.</summary>
-    public int PendingSignal => IsStopped && Event == 0 ? StopSignal : 0;
+    public int PendingSignal => IsStopped && Event == 0 && !IsSyscallStop ? StopSignal : 0;
 
     /// <summary>The status of a tracee that has stopped.</summary>
     public static WaitStatus Stopped(int signal, int eventNumber) => new(0x7f | signal << 8 | eventNumber << 16);

@@ -16,7 +16,7 @@ public static class LivePatchUndo
 {
     private sealed record UndoPlan(JournalEntry Entry, PatchLayers Stack, IReadOnlyList<PlannedWrite> Writes, IReadOnlyList<ChangedValue> Changed);
 
-    // Where a patcher died while it mapped, the thread that it had borrowed sleeps up to 50 ms before it goes home.
+    // Where a patcher died while it mapped, the thread that it had borrowed may still wait for a processor to go home.
     private static readonly TimeSpan s_wayHome = TimeSpan.FromMilliseconds(200), s_pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>

@@ -13,7 +13,9 @@ internal sealed class IA32RemoteAbi : RemoteAbi
 
     public override MachineWord Word => new(4);
     public override ReadOnlySpan<byte> Stub => IA32Stub.Code;
-    public override ulong NotYetRun => 0xffff_dead;
+    public override int GateOffset => IA32Stub.Gate;
+    public override int ReturnOffset => IA32Stub.Returned;
+    public override uint AuditArchitecture => 0x40000003;
 
     // asm/unistd_32.h; mmap is mmap2.
     public override long MemfdCreate => 356;
@@ -21,19 +23,31 @@ internal sealed class IA32RemoteAbi : RemoteAbi
     public override long Mmap => 192;
     public override long Munmap => 91;
     public override long Close => 6;
-    public override long Pselect6 => 308;
+    public override long RtSigreturn => 173;
 
     public override ulong MmapOffset(ulong offset) => offset >> PageShift;
 
-    public override long ToResult(ulong word) => (int)word is < 0 and > -4096 and var error ? error : (long)word;
-
     public override bool CanRun(in X64Registers registers) => registers.Cs == X64Registers.User32Cs;
 
-    public override X64Registers StubRegisters(in X64Registers registers, ulong stub, ulong list, ulong frame) => registers with
+    public override X64Registers Enter(in X64Registers registers, ulong stub, ulong frame) => registers with
     {
-        Rip = stub, Rsp = list, Rbx = list, Rbp = frame,
-        Rax = 0, OrigRax = ulong.MaxValue, Eflags = registers.Eflags & ~X64Registers.TrapAndDirectionFlags,
+        Rip = stub + IA32Stub.Next, Rsp = frame, Rbp = frame, Rsi = 0,
+        Rax = 0, OrigRax = ulong.MaxValue, Eflags = registers.Eflags & ~(ulong)(TrapAndDirection | Carry),
     };
+
+    public override X64Registers Call(
+        in X64Registers entered, ulong stub, long number, ReadOnlySpan<ulong> arguments, int descriptor, bool keepsResult) =>
+        entered with
+        {
+            Rip = stub + IA32Stub.Gate, OrigRax = (ulong)number, Rbx = arguments[0], Rcx = arguments[1], Rdx = arguments[2],
+            Rsi = number == Close ? IA32Stub.HasClosed : arguments[3], Rdi = arguments[4], Rbp = arguments[5],
+            Eflags = entered.Eflags | (keepsResult ? Carry : 0u),
+        };
+
+    public override X64Registers Function(in X64Registers entered, ulong function, ulong stack) =>
+        entered with { Rip = function, Rsp = stack };
+
+    public override ulong FunctionResult(in X64Registers registers) => (uint)registers.Rdi;
 
     public override ulong ThreadPointer(in X64Registers registers) => registers.GsBase;
 

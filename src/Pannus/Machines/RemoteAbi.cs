@@ -9,30 +9,26 @@ namespace Pannus.Machines;
 /// </summary>
 internal abstract class RemoteAbi
 {
-    /// <summary>Words of a record of the list: syscall number, six arguments, flags, result.</summary>
-    public const int RecordWords = 9, ResultWord = 8;
+    private protected const int TrapAndDirection = 0x100 | 0x400, Carry = 1;
 
-    /// <summary>What the list consists of.</summary>
+    /// <summary>What addresses and arguments consist of.</summary>
     public abstract MachineWord Word { get; }
 
-    /// <summary>Size of one record of the list in bytes.</summary>
-    public int RecordSize => RecordWords * Word.Size;
-
-    /// <summary>Offset of the result in a record.</summary>
-    public int ResultOffset => ResultWord * Word.Size;
-
     /// <summary>
-    /// The machine code that a borrowed thread runs: it goes through a list of syscalls, keeps each result in the list, and
-    /// ends in rt_sigreturn(2), which takes the thread back to where it was even when nobody is left to watch over it. It
-    /// depends on no address, so that it runs anywhere.
+    /// The machine code that a borrowed thread runs: a loop around one syscall instruction, the gate. What the thread would
+    /// call there by itself takes it home: close(2) if it holds a descriptor, then rt_sigreturn(2). The tracer puts another
+    /// call in the place of that one, when the thread has stopped in it. The code depends on no address, and runs anywhere.
     /// </summary>
     public abstract ReadOnlySpan<byte> Stub { get; }
 
-    /// <summary>A result that no syscall gives: the record has not run.</summary>
-    public abstract ulong NotYetRun { get; }
+    /// <summary>Offset of the gate's end in <see cref="Stub"/>: where the program counter is when the thread has stopped in it.</summary>
+    public abstract int GateOffset { get; }
 
-    /// <summary>Stands where the next record's number would, after the last one.</summary>
-    public ulong EndOfList => ulong.MaxValue;
+    /// <summary>Offset in <see cref="Stub"/> to which a called function returns.</summary>
+    public abstract int ReturnOffset { get; }
+
+    /// <summary>AUDIT_ARCH_* of the gate's syscalls (linux/audit.h): which table their numbers belong to.</summary>
+    public abstract uint AuditArchitecture { get; }
 
     /// <summary>Numbers of syscalls.</summary>
     public abstract long MemfdCreate { get; }
@@ -41,20 +37,33 @@ internal abstract class RemoteAbi
     public abstract long Mmap { get; }
     public abstract long Munmap { get; }
     public abstract long Close { get; }
-    public abstract long Pselect6 { get; }
+    public abstract long RtSigreturn { get; }
 #pragma warning restore CS1591
 
     /// <summary>The last argument of <see cref="Mmap"/> for an offset in bytes.</summary>
     public abstract ulong MmapOffset(ulong offset);
 
-    /// <summary>The value of a result; below 0 it is -errno.</summary>
-    public abstract long ToResult(ulong word);
-
     /// <summary>Whether a thread with these registers runs code of this machine.</summary>
     public abstract bool CanRun(in X64Registers registers);
 
-    /// <summary>Registers that make a thread run the stub over a list, with a frame to go home by.</summary>
-    public abstract X64Registers StubRegisters(in X64Registers registers, ulong stub, ulong list, ulong frame);
+    /// <summary>Registers that make a thread enter the stub, with a frame to go home by.</summary>
+    public abstract X64Registers Enter(in X64Registers registers, ulong stub, ulong frame);
+
+    /// <summary>
+    /// Registers of a thread in the gate that make it call what a step says. <paramref name="descriptor"/> is what it closes
+    /// on its way home; with <paramref name="keepsResult"/> that is the result of this very call.
+    /// </summary>
+    public abstract X64Registers Call(
+        in X64Registers entered, ulong stub, long number, ReadOnlySpan<ulong> arguments, int descriptor, bool keepsResult);
+
+    /// <summary>
+    /// Registers of a thread in the gate that make it call a function and nothing in the kernel. At
+    /// <paramref name="stack"/> lies the address that the function returns to.
+    /// </summary>
+    public abstract X64Registers Function(in X64Registers entered, ulong function, ulong stack);
+
+    /// <summary>The result of a function, by the registers of the thread when it is in the gate again.</summary>
+    public abstract ulong FunctionResult(in X64Registers registers);
 
     /// <summary>Where the thread's control block lies, which the C library puts at the upper end of the thread's stack.</summary>
     public abstract ulong ThreadPointer(in X64Registers registers);

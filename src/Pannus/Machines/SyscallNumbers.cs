@@ -51,7 +51,7 @@ internal sealed class SyscallNumbers
         [(128, 2), (208, 4), (220, 3), (299, 4), (333, 4), (441, 3)],
         [0, 1, 2, 3, 4, 5, 6, 17, 18, 19, 20, 40, 74, 75, 77, 78, 82, 83, 84, 87, 162, 217, 257, 262, 263, 264, 285, 295, 296,
             306, 316, 326, 332])
-    { Read = 0, Futex = 202, EpollWaits = [232, 281], SemOp = 65, IoUringEnter = 426 };
+    { Read = 0, RestartSyscall = 219, Futex = 202, EpollWaits = [232, 281], SemOp = 65, IoUringEnter = 426 };
 
     /// <summary>
     /// asm/unistd_32.h. Restarted: restart_syscall, waitpid, pause, wait4, flock, nanosleep, poll, sigsuspend, rt_sigsuspend,
@@ -71,7 +71,10 @@ internal sealed class SyscallNumbers
         [(177, 2), (247, 4), (337, 4), (385, 4), (416, 4), (417, 4), (420, 3), (421, 2), (441, 3)],
         [3, 4, 5, 6, 18, 106, 195, 108, 197, 107, 196, 180, 181, 145, 146, 187, 239, 118, 148, 93, 194, 141, 38, 39, 40, 10, 36, 220,
             295, 300, 301, 302, 324, 333, 334, 353, 344, 377, 383])
-    { Read = 3, Futex = 240, EpollWaits = [256, 319], SemOp = -1, IoUringEnter = 426 };
+    { Read = 3, RestartSyscall = 0, Futex = 240, EpollWaits = [256, 319], SemOp = -1, IoUringEnter = 426 };
+
+    /// <summary>restart_syscall(2), by which the kernel goes on with a call after a stop.</summary>
+    public long RestartSyscall { get; private init; }
 
     /// <summary>read(2).</summary>
     public long Read { get; private init; }

@@ -2,53 +2,33 @@ namespace Pannus.Machines;
 
 /// <summary>The stub of <see cref="RemoteAbi.Stub"/> for 64-bit threads.</summary>
 /// <remarks>
-/// On entry rbx points to the list, rbp to the signal frame, r12 is no descriptor, r13d (something has failed) is 0. The
-/// stack is used only to call functions.
+/// rbp points to the signal frame, and so does rsp but in a called function. r12d is the descriptor to close on the way
+/// home, or below 0; r13d says that the result of the call that the thread comes from is such a descriptor. All of them are
+/// registers that a called function keeps. A descriptor is forgotten before it is closed, so that it is closed once.
 /// </remarks>
 internal static class X64Stub
 {
+    /// <summary>Offsets of the labels.</summary>
+    public const int Returned = 0, Next = 6, Gate = 40;
+
     /// <summary>The code.</summary>
     public static ReadOnlySpan<byte> Code =>
     [
-        // next:
-        0x48, 0x8b, 0x03,                         // mov    rax, [rbx]
-        0x48, 0x83, 0xf8, 0xff,                   // cmp    rax, EndOfList
-        0x74, 0x63,                               // je     done
-        0x4c, 0x8b, 0x73, 0x38,                   // mov    r14, [rbx+56]      flags
-        0x45, 0x85, 0xed,                         // test   r13d, r13d
-        0x74, 0x06,                               // je     run
-        0x41, 0xf6, 0xc6, 0x08,                   // test   r14b, Always
-        0x74, 0x4e,                               // je     skip
-        // run:
-        0x48, 0x8b, 0x7b, 0x08,                   // mov    rdi, [rbx+8]
-        0x48, 0x8b, 0x73, 0x10,                   // mov    rsi, [rbx+16]
-        0x48, 0x8b, 0x53, 0x18,                   // mov    rdx, [rbx+24]
-        0x4c, 0x8b, 0x53, 0x20,                   // mov    r10, [rbx+32]
-        0x4c, 0x8b, 0x43, 0x28,                   // mov    r8,  [rbx+40]
-        0x4c, 0x8b, 0x4b, 0x30,                   // mov    r9,  [rbx+48]
-        0x41, 0xf6, 0xc6, 0x02,                   // test   r14b, FirstIsDescriptor
-        0x49, 0x0f, 0x45, 0xfc,                   // cmovne rdi, r12
-        0x41, 0xf6, 0xc6, 0x04,                   // test   r14b, FifthIsDescriptor
-        0x4d, 0x0f, 0x45, 0xc4,                   // cmovne r8, r12
-        0x41, 0xf6, 0xc6, 0x10,                   // test   r14b, CallsFunction
-        0x75, 0x12,                               // jne    call
-        0x0f, 0x05,                               // syscall
-        0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff,       // cmp    rax, -4095
-        0x72, 0x0a,                               // jb     store
-        0x41, 0xbd, 0x01, 0x00, 0x00, 0x00,       // mov    r13d, 1
-        0xeb, 0x02,                               // jmp    store
-        // call:
-        0xff, 0xd7,                               // call   rdi
-        // store:
-        0x48, 0x89, 0x43, 0x40,                   // mov    [rbx+64], rax
-        0x41, 0xf6, 0xc6, 0x01,                   // test   r14b, KeepsDescriptor
-        0x4c, 0x0f, 0x45, 0xe0,                   // cmovne r12, rax
-        // skip:
-        0x48, 0x83, 0xc3, 0x48,                   // add    rbx, 72
-        0xeb, 0x94,                               // jmp    next
-        // done:
+        // returned:
+        0x48, 0x89, 0xc3,                         // mov    rbx, rax            a function's result
         0x48, 0x89, 0xec,                         // mov    rsp, rbp
+        // next:
+        0x45, 0x85, 0xed,                         // test   r13d, r13d
+        0x44, 0x0f, 0x45, 0xe0,                   // cmovne r12d, eax
+        0x44, 0x89, 0xe7,                         // mov    edi, r12d
         0xb8, 0x0f, 0x00, 0x00, 0x00,             // mov    eax, rt_sigreturn
+        0xb9, 0x03, 0x00, 0x00, 0x00,             // mov    ecx, close
+        0x85, 0xff,                               // test   edi, edi
+        0x0f, 0x49, 0xc1,                         // cmovns eax, ecx
+        0x41, 0x83, 0xcc, 0xff,                   // or     r12d, -1
+        0x45, 0x31, 0xed,                         // xor    r13d, r13d
         0x0f, 0x05,                               // syscall
+        // gate:
+        0xeb, 0xdc,                               // jmp    next
     ];
 }

@@ -1,4 +1,5 @@
 using Pannus.Core;
+using Pannus.Linux;
 
 namespace Pannus.Targets;
 
@@ -8,17 +9,9 @@ internal static class AuxiliaryVector
     /// <summary>An entry's value; null when there is none, or it may not be read.</summary>
     public static ulong? Find(TargetProcess target, MachineWord word, ulong type)
     {
-        byte[] vector;
-        try
-        {
-            vector = File.ReadAllBytes($"/proc/{target.ViewId}/auxv");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-        for (int at = 0; at + 2 * word.Size <= vector.Length; at += 2 * word.Size)
-            if (word.Read(vector.AsSpan(at)) == type) return word.Read(vector.AsSpan(at + word.Size));
+        ReadOnlySpan<byte> vector = ProcFile.TryReadBytes($"/proc/{target.Id}/task/{target.ViewId}/auxv");
+        for (; vector.Length >= 2 * word.Size; vector = vector[(2 * word.Size)..])
+            if (word.Read(vector) == type) return word.Read(vector[word.Size..]);
         return null;
     }
 }

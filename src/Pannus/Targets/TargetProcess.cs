@@ -13,6 +13,8 @@ public sealed class TargetProcess : IDisposable
 {
     private readonly Descriptor _pidfd;
     private readonly ProcessMemory _memory;
+    private readonly byte[] _memoryPath;
+    private ExecMark? _mark;
     private MemoryMap? _map;
     private IReadOnlyList<TargetModule>? _modules;
 
@@ -23,6 +25,7 @@ public sealed class TargetProcess : IDisposable
         StartTicks = startTicks;
         _pidfd = pidfd;
         _memory = memory;
+        _memoryPath = [.. System.Text.Encoding.UTF8.GetBytes($"/proc/{id}/task/{viewId}/mem"), 0];
         Name = status.Name;
     }
 
@@ -95,8 +98,8 @@ public sealed class TargetProcess : IDisposable
         ProcessMemory? memory = null;
         try
         {
-            memory = ProcessMemory.Open(viewId, out long error);
-            if (memory is null || ProcFile.TryRead($"/proc/{viewId}/maps") is null)
+            memory = ProcessMemory.Open(id, viewId, out long error);
+            if (memory is null || ProcFile.TryRead(MapsPath(id, viewId)) is null)
                 throw WhyClosed(id, status, error);
             // Checked after both descriptors are open: from here on they belong to this very process.
             if (ProcFile.StartTicks(id) != found) throw Replaced(id);
@@ -137,14 +140,31 @@ public sealed class TargetProcess : IDisposable
     /// </summary>
     internal void CheckStillThere()
     {
-        if (!IsAlive) throw new PatchException(PatchErrorId.TargetNotFound, $"{DisplayName} has exited.");
-        Span<byte> header = stackalloc byte[1];
-        if (_memory.Read(Executable.Start, header) != 1)
-        {
-            throw new PatchException(PatchErrorId.TargetReplaced,
-                $"{DisplayName} has started another program (execve) since it was looked at. Look it up again.");
-        }
+        if (WhyNotThere() is { } reason) throw reason;
     }
+
+    /// <summary>What <see cref="CheckStillThere"/> throws; null when the process is there.</summary>
+    internal PatchException? WhyNotThere() => !IsAlive ? new PatchException(PatchErrorId.TargetNotFound, $"{DisplayName} has exited.")
+        : IsStillThere() ? null : HasStartedAnother();
+
+    /// <summary>
+    /// Whether the process is there, and still runs in the memory that was opened, which another process may keep alive.
+    /// Allocates nothing once it was asked before.
+    /// </summary>
+    internal bool IsStillThere() => Mark.IsIn(_memory, _memoryPath) && IsAlive;
+
+    /// <summary>
+    /// Whether a thread that the calling thread has stopped belongs to this process still, and runs in the memory that was
+    /// opened. To be asked after each stop, before a register or a byte is written. <see cref="CheckStillThere"/> was called
+    /// before. Allocates nothing.
+    /// </summary>
+    internal bool IsMemoryOf(int tid) => IsAlive && Mark.IsSeenBy(_memory, tid);
+
+    /// <summary>The error for a process that has become another program.</summary>
+    internal PatchException HasStartedAnother() => new(PatchErrorId.TargetReplaced,
+        $"{DisplayName} has started another program (execve) since it was looked at. Look it up again.");
+
+    private ExecMark Mark => _mark ??= ExecMark.Find(this);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -156,7 +176,10 @@ public sealed class TargetProcess : IDisposable
     }
 
     private MemoryMap ReadMap() =>
-        MemoryMap.Parse(ProcFile.TryRead($"/proc/{ViewId}/maps") ?? throw NotFound(Id));
+        MemoryMap.Parse(ProcFile.TryRead(MapsPath(Id, ViewId)) ?? throw NotFound(Id));
+
+    // By the process and the thread: an id alone may be another process's by then.
+    private static string MapsPath(int id, int viewId) => $"/proc/{id}/task/{viewId}/maps";
 
     private static PatchException WhyClosed(int id, ProcessStatus status, long error)
     {

@@ -35,6 +35,7 @@ public sealed class HeaderTests
         #include <sys/user.h>
         #include <sys/vfs.h>
         #include <sys/wait.h>
+        #include <time.h>
 
         """;
 
@@ -50,7 +51,11 @@ public sealed class HeaderTests
         ["errno"] = () => Constants(typeof(Errno)).Where(c => !s_kernelOnly.Contains(c.Name)).Select(c => (c.Name, c.Value)),
         ["ptrace requests"] = () => Constants(typeof(Ptrace)).Where(c => c.Name.EndsWith("Request", StringComparison.Ordinal))
             .Select(c => ("PTRACE_" + c.Name[..^"Request".Length].ToUpperInvariant().Replace("EVENTMESSAGE", "EVENTMSG"), c.Value)),
-        ["ptrace"] = () => [("PTRACE_O_TRACECLONE", Ptrace.OptionTraceClone), ("PTRACE_O_SUSPEND_SECCOMP", Ptrace.OptionSuspendSeccomp),
+        ["ptrace"] = () => [("PTRACE_O_TRACECLONE", Ptrace.OptionTraceClone), ("PTRACE_O_TRACESYSGOOD", Ptrace.OptionSyscallStops),
+            ("PTRACE_SECCOMP_GET_FILTER", Get(typeof(Ptrace), "SeccompGetFilter")),
+            ("PTRACE_GET_SYSCALL_INFO", Get(typeof(Ptrace), "SyscallInfo")),
+            ("PTRACE_GET_RSEQ_CONFIGURATION", Get(typeof(Ptrace), "RseqConfiguration")),
+            ("SIGCONT", Get(typeof(ContinueTimer), "SigCont")), ("CLOCK_MONOTONIC", Get(typeof(ContinueTimer), "ClockMonotonic")), ("PTRACE_O_SUSPEND_SECCOMP", Ptrace.OptionSuspendSeccomp),
             ("PTRACE_EVENT_CLONE", Ptrace.EventClone), ("NT_X86_XSTATE", Ptrace.XStateSet), ("PTRACE_EVENT_STOP", Get(typeof(WaitStatus), "EventStop")),
             ("WNOHANG", WaitStatus.NoHang), ("__WALL", WaitStatus.All), ("offsetof(siginfo_t, si_code)", 2 * sizeof(int))],
         ["signals"] = () => [("SIGCHLD", Get(typeof(ChildStops), "SigChld")), ("SA_NOCLDSTOP", Get(typeof(ChildStops), "SaNoCldStop"))],

@@ -71,6 +71,25 @@ public sealed class KilledPatcherTests
         Assert.True(ends.Count > 1, string.Join(' ', ends));
     }
 
+    [Fact]
+    public void Whatever_call_fails_its_target_keeps_its_signal_masks_and_is_old_or_new_or_marked()
+    {
+        using TargetProgram program = TargetProgram.Start(Built.Sample("target"), "5");
+        _ = program.WaitFor(s_old[3]);
+        string fresh = program.SettledFingerprint();
+        string patch = Built.Sample("patch.so"), commands = Path.Combine(Built.Repository, "src/sample/pannus.cmd");
+        // The first calls of each thread are its rehearsal.
+        const int first = 20, last = 100;
+        for (int number = first; number < last; number += Math.Max(1, (last - first) / s_kills))
+        {
+            _ = Host.Run("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=ptrace", "-e", $"inject=ptrace:error=EIO:when={number}",
+                s_pannus, "-Command", $"Invoke-LivePatch {program.Id} '{patch}' '' '{commands}'");
+            AssertRuns(program);
+            _ = Mend(program, patch, File.ReadAllText(commands), isFinished: false);
+            Assert.Equal(fresh, program.SettledFingerprint());
+        }
+    }
+
     // What the dead patcher left is whole, or says that it isn't; then it is finished or taken back, and nothing is left of it.
     private static string Mend(TargetProgram program, string patch, string commands, bool isFinished)
     {

@@ -1,5 +1,6 @@
 using Pannus.Borrowing;
 using Pannus.Holding;
+using Pannus.Linux;
 using Pannus.Machines;
 using Pannus.Symbols;
 using Pannus.Targets;
@@ -78,10 +79,10 @@ public sealed class SelfHealingTests
             for (int round = 0; round < 20; round++)
             {
                 // Now and then it stops before the first look.
-                if (!thread.TryTake(target, program.Id, 0, TimeSpan.Zero, placement))
+                if (!thread.TryTake(target, program.Id, TimeSpan.Zero, placement))
                 {
                     late++;
-                    Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5), placement));
+                    Assert.True(thread.TryTake(target, program.Id, TimeSpan.FromSeconds(5), placement));
                 }
                 _ = thread.Release();
             }
@@ -90,43 +91,54 @@ public sealed class SelfHealingTests
         Assert.Equal('R', program.State);
     }
 
+    // At each stop of the way: in the stub, in the gate, with the registers of a call, after the call that opens a descriptor,
+    // in the gate with it.
+    public static IEnumerable<object[]> Stops =>
+        from machine in (string[])[Machine.X64, Machine.IA32] from stop in Enumerable.Range(0, 6) select new object[] { machine, stop };
+
     [Theory]
-    [InlineData(Machine.X64)]
-    [InlineData(Machine.IA32)]
-    public void Every_register_and_the_signal_mask_are_kept(string machine)
+    [MemberData(nameof(Stops))]
+    public void Every_register_and_the_signal_mask_are_kept_and_no_descriptor_is(string machine, int stop)
     {
         using TargetProgram program = TargetProgram.Start(Gcc.Compile(Source, $"{machine} -O1 -msse2 -no-pie -fno-pie", "registers"));
         _ = program.WaitFor("ready");
         using TargetProcess target = TargetProcess.Open(program.Id);
+        target.CheckStillThere();
+        string[] descriptors = Directory.GetFileSystemEntries($"/proc/{program.Id}/fd");
         RemoteAbi abi = target.Architecture.Remote;
-        // A syscall that fails, and one that always runs; the last step, in which a caller would catch the thread, just ends.
-        var remote = new RemoteProgram(abi, [
-            new RemoteStep("close", abi.Close, RemoteStepFlags.None, 12345),
-            new RemoteStep("close", abi.Close, RemoteStepFlags.None, 12345),
-            new RemoteStep("close", abi.Close, RemoteStepFlags.Always, 54321)], "text");
+        var remote = new RemoteProgram(abi, [], "text");
         ulong cave = CodeCave.Find(target, abi.Stub.Length);
         byte[] kept = new byte[abi.Stub.Length];
         Assert.Equal(kept.Length, target.Memory.Read(cave, kept));
-        var stack = new RemoteStack(remote);
+        var stack = new RemoteStack(remote, cave);
         TracerThread.Run("test", target, () =>
         {
             using var thread = new BorrowedThread();
-            Assert.True(thread.TryTake(target, program.Id, 0, TimeSpan.FromSeconds(5), new TracerPlacement()));
+            Assert.True(thread.TryTake(target, program.Id, TimeSpan.FromSeconds(5), new TracerPlacement()));
             stack.Place(thread);
-            Assert.Equal(stack.Bytes.Length, target.WritableMemory.Write(stack.ListAt, stack.Bytes));
+            Assert.Equal(stack.Bytes.Length, target.WritableMemory.Write(stack.Start, stack.Bytes));
             Assert.Equal(kept.Length, target.WritableMemory.Write(cave, abi.Stub));
-            thread.Start(abi.StubRegisters(thread.Registers, cave, stack.ListAt, stack.FrameAt), remote.KeepsVectors);
+            Assert.True(stack.IsSeenBy(thread));
+            X64Registers entered = abi.Enter(thread.Registers, cave, stack.FrameAt);
+            Assert.True(thread.Enter(entered, keepsVectors: true));
+            ReadOnlySpan<ulong> arguments = [stack.TextAddress, 0, 0, 0, 0, 0];
+            for (int i = 1; i <= stop; i++)
+            {
+                if (i == 2)
+                {
+                    Assert.True(thread.SetRegisters(abi.Call(entered, cave, abi.MemfdCreate, arguments, -1, keepsResult: true)));
+                    continue;
+                }
+                Assert.True(thread.RunToCall(TimeSpan.FromSeconds(5), out SyscallStop call));
+                Assert.Equal(i is not (3 or 5), call.IsEntry);
+                if (i == 4) Assert.Equal(abi.Close, call.Number);
+                if (i == 3) Assert.Contains(Directory.GetFileSystemEntries($"/proc/{program.Id}/fd"), d => !descriptors.Contains(d));
+            }
             // Here the caller dies.
         });
 
-        var results = new ulong[4];
-        ulong Result(int i) => abi.Word.TryRead(target.Memory, stack.ListAt + (ulong)(i * abi.RecordSize + abi.ResultOffset)) ?? 0;
-        while (Result(3) == abi.NotYetRun) Thread.Sleep(1);
-        for (int i = 0; i < results.Length; i++) results[i] = Result(i);
-        const long badDescriptor = -9;
-        Assert.Equal([badDescriptor, (long)abi.NotYetRun, badDescriptor, 0],
-            results.Select(r => r == abi.NotYetRun ? (long)abi.NotYetRun : abi.ToResult(r)));
-        Thread.Sleep(20);
+        Thread.Sleep(50);
+        Assert.Equal(descriptors, Directory.GetFileSystemEntries($"/proc/{program.Id}/fd"));
         target.WritableMemory.Write(cave, kept);
         ulong go = new SymbolResolver(target).Resolve("go").Address;
         Assert.Equal(4, target.WritableMemory.Write(go, [1, 0, 0, 0]));
@@ -146,16 +158,10 @@ public sealed class SelfHealingTests
         RemoteAbi abi = target.Architecture.Remote;
         var resolver = new SymbolResolver(target);
         ulong clear = resolver.Resolve("clear").Address;
-        RemoteProgram remote = calls ? RemoteProgram.Call(abi, [clear])
+        RemoteProgram remote = calls ? RemoteProgram.Call(abi, [clear, clear])
             : new RemoteProgram(abi, [new RemoteStep("close", abi.Close, RemoteStepFlags.None, 12345)], "");
-        // Now and then it is missed, and goes home by itself.
-        for (int caught = 0, round = 0; caught < 5; round++)
-        {
-            Assert.True(round < 50, $"caught {caught} times");
-            if (RemoteCall.Run(target, remote, TimeSpan.FromSeconds(5), default).Results is not { } results) continue;
-            Assert.Equal(calls ? (long)clear : -9, results[0]);
-            caught++;
-        }
+        for (int round = 0; round < 5; round++)
+            Assert.All(RemoteCall.Run(target, remote, TimeSpan.FromSeconds(5), default).Results, r => Assert.Equal(calls ? (long)clear : -9, r));
         Assert.Equal(4, target.WritableMemory.Write(resolver.Resolve("go").Address, [1, 0, 0, 0]));
         Assert.Equal("registers 0 vectors 0 x87 1.000 1.443 3.142 mask 1 0", program.NextLine());
     }
