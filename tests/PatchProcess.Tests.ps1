@@ -47,6 +47,33 @@ Describe 'Suspend-PatchProcess and Resume-PatchProcess' {
         $warnings | Should -HaveCount 1
     }
 
+    It 'lets the target go on at the deadline though the session itself is stopped' {
+        $held = Join-Path $TestDrive held
+        $script = "Import-Module '$PSScriptRoot/../Pannus.psd1'; `$null = Suspend-PatchProcess $($target.Id) -Deadline 1; " +
+            "Set-Content '$held' 1; Start-Sleep 60"
+        $session = Start-Process (Get-Process -Id $PID).Path '-NoProfile', '-Command', $script -PassThru
+        try {
+            Wait-Until { Test-Path $held }
+            & /bin/kill -STOP $session.Id
+            $lines = Get-LineCount
+            Wait-Until { (Get-LineCount) -gt $lines + 5 }
+        }
+        finally {
+            $session.Kill()
+        }
+    }
+
+    It 'lets the target go on when the session that holds it is closed' {
+        $session = [powershell]::Create()
+        $null = $session.AddScript("Import-Module '$PSScriptRoot/../Pannus.psd1'").
+            AddStatement().AddScript("Suspend-PatchProcess $($target.Id) -Deadline 60").Invoke()
+        $lines = Get-LineCount
+        [Threading.Thread]::Sleep(100)
+        Get-LineCount | Should -Be $lines
+        $session.Runspace.Close()
+        Wait-Until { (Get-LineCount) -gt $lines + 5 }
+    }
+
     It 'holds nothing with -WhatIf, and Resume-PatchProcess takes that nothing' {
         $hold = Suspend-PatchProcess $target.Id -WhatIf
         $hold | Should -BeNullOrEmpty

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
 using Pannus.Applying;
 using Pannus.Backends;
 using Pannus.Targets;
@@ -36,6 +37,7 @@ public sealed class SuspendPatchProcessCommand : PatchCmdlet
         {
             if (!ShouldProcess(target.DisplayName, $"Hold for at most {DisplayText.Time(Deadline)}")) return;
             suspension = PatchSuspension.Start(target, Backend, Timeout, Deadline, Cancellation);
+            EndWithRunspace(suspension);
             // Throws after Ctrl-C, and then nobody would have the object to resume it with. Otherwise the suspension has
             // the target from here on, and closes it.
             WriteObject(suspension);
@@ -47,4 +49,17 @@ public sealed class SuspendPatchProcessCommand : PatchCmdlet
             target?.Dispose();
         }
     });
+
+    // Who closes the session has no way left to resume.
+    private static void EndWithRunspace(PatchSuspension suspension)
+    {
+        if (Runspace.DefaultRunspace is not { } runspace) return;
+        runspace.StateChanged += Release;
+        _ = suspension.WhenEnded().ContinueWith(_ => runspace.StateChanged -= Release, TaskScheduler.Default);
+
+        void Release(object? sender, RunspaceStateEventArgs e)
+        {
+            if (e.RunspaceStateInfo.State is RunspaceState.Closing or RunspaceState.Closed or RunspaceState.Broken) suspension.Dispose();
+        }
+    }
 }

@@ -79,6 +79,9 @@ public sealed class PatchSuspension : IDisposable
         }
     }
 
+    /// <summary>A task that is done when it has ended.</summary>
+    public Task WhenEnded() => _ended.Task;
+
     /// <summary>Lets the target go; does nothing when it runs already. Returns how long it was held.</summary>
     public TimeSpan Resume()
     {
@@ -93,6 +96,7 @@ public sealed class PatchSuspension : IDisposable
     /// <summary>Whether a thread is inside ranges. Error: <see cref="PatchErrorId.StopTimeout"/> after the deadline.</summary>
     public PatchSafety Check(IReadOnlyList<AddressRange> ranges, SafetyCheck check = SafetyCheck.Stack, bool scanMemory = false)
     {
+        if (!IsHeld) throw HasEnded();
         using ActivenessCheck active = ActivenessCheck.Prepare(_target, ranges, [], check, scanMemory);
         Do(held => active.IsActive(held, mayRun: false));
         return active.Safety();
@@ -104,6 +108,7 @@ public sealed class PatchSuspension : IDisposable
     /// </summary>
     public void Write(IReadOnlyList<PlannedWrite> writes, SafetyCheck check = SafetyCheck.Stack, bool scanMemory = false)
     {
+        if (!IsHeld) throw HasEnded();
         var set = new WriteSet(_target, writes);
         using ActivenessCheck active = ActivenessCheck.Prepare(_target, set.Functions(check), set.Guarded, check, scanMemory);
         _ = set.Write(new Rehearsal(_target, threads: 0));
@@ -125,7 +130,7 @@ public sealed class PatchSuspension : IDisposable
         {
             try
             {
-                _held = backend.WhileHeld(_target, timeout, leaveSleepers: false, Serve);
+                _held = backend.WhileHeld(_target, timeout, leaveSleepers: false, Serve, longest: Deadline);
             }
             catch (Exception e)
             {
@@ -176,14 +181,14 @@ public sealed class PatchSuspension : IDisposable
         }
         catch (InvalidOperationException)
         {
-            throw Ended();
+            throw HasEnded();
         }
         Task.WhenAny(done.Task, _ended.Task).GetAwaiter().GetResult();
-        if (!done.Task.IsCompleted) throw Ended();
+        if (!done.Task.IsCompleted) throw HasEnded();
         done.Task.GetAwaiter().GetResult();
     }
 
-    private PatchException Ended() => new(PatchErrorId.StopTimeout,
+    private PatchException HasEnded() => new(PatchErrorId.StopTimeout,
         $"The hold of {_target.DisplayName} has ended (its deadline was {Deadline.TotalMilliseconds:0} ms). Nothing was written; "
         + "suspend it again.");
 }
