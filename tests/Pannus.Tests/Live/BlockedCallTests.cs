@@ -49,6 +49,10 @@ public sealed class BlockedCallTests
         }
     }
 
+    // One that had done a part of its work when it was stopped ends with that, which no restart can mend.
+    internal static void HasNotFailed(string end) =>
+        Assert.Matches("^(\\w+ ok|write EPROTO|recv_all EPROTO) ", end);
+
     [Theory]
     [InlineData(Machine.X64)]
     [InlineData(Machine.IA32)]
@@ -74,7 +78,7 @@ public sealed class BlockedCallTests
             List<string> ends = [];
             while (program.TryNextLine() is { } line) ends.Add(line);
             Assert.True(ends.Count > 35, $"{ends.Count} calls");
-            Assert.All(ends.Where(e => !e.StartsWith("version", StringComparison.Ordinal)), e => Assert.Equal("ok", e.Split(' ')[1]));
+            Assert.All(ends.Where(e => !e.StartsWith("version", StringComparison.Ordinal)), BlockedCallTests.HasNotFailed);
         }
         finally
         {

@@ -76,7 +76,7 @@ public sealed class KilledPatcherTests
     {
         using TargetProgram program = TargetProgram.Start(Built.Sample("target"), "5");
         _ = program.WaitFor(s_old[3]);
-        string fresh = program.SettledFingerprint();
+        string fresh = Masks(program);
         string patch = Built.Sample("patch.so"), commands = Path.Combine(Built.Repository, "src/sample/pannus.cmd");
         // The first calls of each thread are its rehearsal.
         const int first = 20, last = 100;
@@ -86,9 +86,12 @@ public sealed class KilledPatcherTests
                 s_pannus, "-Command", $"Invoke-LivePatch {program.Id} '{patch}' '' '{commands}'");
             AssertRuns(program);
             _ = Mend(program, patch, File.ReadAllText(commands), isFinished: false);
-            Assert.Equal(fresh, program.SettledFingerprint());
+            Assert.Equal(fresh, Masks(program));
         }
     }
+
+    private static string Masks(TargetProgram program) =>
+        string.Join('\n', program.SettledFingerprint().Split('\n').Where(l => l.StartsWith("SigBlk", StringComparison.Ordinal)));
 
     // What the dead patcher left is whole, or says that it isn't; then it is finished or taken back, and nothing is left of it.
     private static string Mend(TargetProgram program, string patch, string commands, bool isFinished)

@@ -102,7 +102,7 @@ public abstract class NamespaceTests(string machine)
         List<string> ends = [];
         while (program.TryNextLine() is { } line) ends.Add(line);
         Assert.Contains("version 2", ends);
-        Assert.All(ends.Where(e => !e.StartsWith("version", StringComparison.Ordinal)), e => Assert.Equal("ok", e.Split(' ')[1]));
+        Assert.All(ends.Where(e => !e.StartsWith("version", StringComparison.Ordinal)), BlockedCallTests.HasNotFailed);
     }
 
     private static string Commands(string patch) => Path.Combine(Built.Repository, "tests/targets/patches", patch + ".cmd");

@@ -37,7 +37,7 @@ public sealed class SoakTests(ITestOutputHelper log)
         log.WriteLine($"{counts}");
         string[] words = end.Split(' ');
         Assert.Equal(("0", "0"), (words[1], words[5]));
-        Assert.True(counts.Applied > 3 && counts.Undone > 3, $"{counts}");
+        Assert.True(counts.Applied > 0 && counts.Undone > 0, $"{counts}");
     }
 
     [Fact]

@@ -61,7 +61,8 @@ public class SymbolNameTests
     {
         PatchException error = Assert.Throws<PatchException>(() => SymbolName.Parse(text));
         Assert.Equal(PatchErrorId.CommandInvalid, error.Id);
-        Assert.Contains($"'{text}'", error.Message);
+        // What a terminal would obey is not shown.
+        Assert.Contains($"'{string.Concat(text.Select(c => char.IsControl(c) ? '?' : c))}'", error.Message);
     }
 
     private static (string, string, string, string, ulong) Parts(SymbolName n) =>
