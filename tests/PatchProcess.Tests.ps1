@@ -51,7 +51,8 @@ Describe 'Suspend-PatchProcess and Resume-PatchProcess' {
         $held = Join-Path $TestDrive held
         $script = "Import-Module '$PSScriptRoot/../Pannus.psd1'; `$null = Suspend-PatchProcess $($target.Id) -Deadline 1; " +
             "Set-Content '$held' 1; Start-Sleep 60"
-        $session = Start-Process (Get-Process -Id $PID).Path '-NoProfile', '-Command', $script -PassThru
+        $shell = @(Get-Shell)
+        $session = Start-Process $shell[0] (@($shell | Select-Object -Skip 1) + '-NoProfile', '-Command', "`"$script`"") -PassThru
         try {
             Wait-Until { Test-Path $held }
             & /bin/kill -STOP $session.Id

@@ -7,7 +7,7 @@ using Pannus.Unwinding;
 namespace Pannus.Safety;
 
 /// <summary>How a frame inside a function was found.</summary>
-internal enum FoundBy
+public enum FoundBy
 {
     /// <summary>There is none.</summary>
     Nothing,

@@ -10,7 +10,7 @@ public sealed record PatchSafety
     /// <summary>Whether no thread is inside.</summary>
     public bool IsSafe => FoundBy == FoundBy.Nothing;
     /// <summary>How the frame inside was found.</summary>
-    internal FoundBy FoundBy { get; init; }
+    public FoundBy FoundBy { get; init; }
     /// <summary>Number of threads looked at.</summary>
     public required int Threads { get; init; }
     /// <summary>A thread that is inside; 0 when none is, and for a stack that is no thread's.</summary>
