@@ -7,7 +7,7 @@ namespace Pannus.Machines;
 /// </summary>
 /// <remarks>
 /// A stop is a signal to every wait in the kernel that a signal may end, and each decides for itself what its call returns. Read
-/// from the sources of Linux 6.1 and 6.12 (every use of -EINTR and -ERESTART*, and every signal_pending), that is one of:
+/// from the sources of Linux 6.1 (the files named below; later kernels were not read), that is one of:
 /// 1. the call goes on as if nothing had been: -ERESTARTSYS, -ERESTARTNOINTR or -ERESTARTNOHAND with nothing done and no time
 ///    to count, or -ERESTART_RESTARTBLOCK, which keeps the time (kernel/futex, kernel/exit.c, ipc/msg.c, ipc/mqueue.c,
 ///    fs/locks.c, fs/select.c for poll, kernel/time, kernel/signal.c). These are listed, call by call;
