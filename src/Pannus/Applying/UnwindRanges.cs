@@ -31,8 +31,8 @@ internal sealed class UnwindRanges
     public static JournalEntry? RuntimeIn(TargetJournal journal) =>
         journal.InForce.FirstOrDefault(e => IsRuntime(e) && TableOf(e) is not null);
 
-    /// <summary>Whether a patch is the runtime, in force or not.</summary>
-    public static bool IsRuntime(JournalEntry entry) => entry.Record?.Patch == UnwindRuntime.Name;
+    /// <summary>Whether a patch is the runtime, in force or not: by its path, which a file of a user has whole.</summary>
+    public static bool IsRuntime(JournalEntry entry) => entry.Record?.Path == UnwindRuntime.Name;
 
     /// <summary>Opens the table; null when the target has no runtime.</summary>
     public static UnwindRanges? Open(TargetProcess target, TargetJournal journal) =>

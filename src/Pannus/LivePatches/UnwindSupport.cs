@@ -59,7 +59,7 @@ internal static class UnwindSupport
     /// <summary>Finishes a runtime that a dead patcher left half way: it would be in the way of every patch.</summary>
     public static void FinishRuntime(TargetProcess target, LivePatchRequest request, Action<LivePatchRequest> apply)
     {
-        if (request.Patch.Path.EndsWith(UnwindRuntime.Name, StringComparison.Ordinal)) return;
+        if (request.Patch.Path == UnwindRuntime.Name) return;
         if (TargetJournal.Read(target).InForce.Any(e => e.IsHalfWay && UnwindRanges.IsRuntime(e))) apply(RequestFor(target, request));
     }
 
